@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# Entry points, see README.md. Each goal does the set-up that it needs, and only
+# what has changed since. Knobs: BUILD, FLAVOR, SRC, KERNEL_SOURCE, VSWAP_CACHE.
+
+FLAVOR ?= vswap
+SCRIPTS := scripts
+
+# Scripts find their own way; only what make itself may be given is passed on.
+export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS
+
+.PHONY: help run test shell kernel tree refresh series check bisect clean
+
+help:
+	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md
+
+run:
+	@$(SCRIPTS)/run.sh
+
+test:
+	@$(SCRIPTS)/test.sh
+
+shell:
+	@$(SCRIPTS)/prepare.sh $(FLAVOR)
+	@$(SCRIPTS)/guest.sh $(FLAVOR) shell
+
+kernel:
+	@$(SCRIPTS)/prepare.sh --kernel $(FLAVOR)
+
+tree:
+	@$(SCRIPTS)/devtree.sh
+
+refresh:
+	@$(SCRIPTS)/refresh.sh
+
+series:
+	@$(SCRIPTS)/mail.sh
+
+check:
+	@$(SCRIPTS)/check.sh
+
+bisect:
+	@$(SCRIPTS)/bisect.sh
+
+clean:
+	rm -rf $(if $(BUILD),$(BUILD),build) out

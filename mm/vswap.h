@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual swap space: what the swap layer asks of it, see
+ * Documentation/mm/vswap.rst. Included by mm/swap.h.
+ */
+#ifndef _MM_VSWAP_H
+#define _MM_VSWAP_H
+
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/zswap.h>
+
+struct swap_cluster_info;
+struct zswap_entry;
+
+/* Things that happen to virtual slots, shown in debugfs. */
+enum vswap_event {
+	VSWAP_GROW,		/* a page of clusters was added */
+	VSWAP_GROW_FAIL,	/* ... could not be added */
+	VSWAP_SHRINK,		/* a page of clusters was given back */
+	VSWAP_ALLOC_FAIL,	/* no virtual slots for a folio that wanted them */
+	VSWAP_TABLE_FAIL,	/* no memory for a backing table */
+	VSWAP_DECLINED,		/* no backend took a folio, it stays in memory */
+	VSWAP_GIVE_UP,		/* ... so many that reclaim is told to stop */
+	VSWAP_LOST,		/* a slot without data was read */
+	NR_VSWAP_EVENTS,
+};
+
+#ifdef CONFIG_VSWAP
+
+enum vswap_mode {
+	VSWAP_AUTO,	/* virtual slots for what zswap may take */
+	VSWAP_ALWAYS,	/* virtual slots for every folio */
+	VSWAP_NEVER,	/* plain slots only */
+	NR_VSWAP_MODES,
+};
+
+/* What there is, counted by vswap_count(). */
+struct vswap_counts {
+	unsigned long slots_used;	/* slots in use, one page each */
+	unsigned long slots_cached;	/* data only in the swap cache */
+	unsigned long slots_zero;	/* known to be all zeroes */
+	unsigned long slots_zswap;	/* stored in zswap */
+	unsigned long clusters;		/* clusters that exist */
+	unsigned long clusters_used;	/* clusters with a swap table */
+	unsigned long backing_tables;	/* clusters with a backing table */
+	unsigned long memory;		/* bytes that all of it takes */
+};
+
+extern struct swap_info_struct *vswap_info;
+
+/*
+ * The virtual device has the last swap type, whatever number of real devices
+ * there is: the loops over real devices never come across it.
+ */
+#define SWP_NR_VSWAP	1
+#define SWP_TYPE_VSWAP	(MAX_SWAPFILES - SWP_NR_VSWAP)
+
+/* Is this the virtual device? */
+static inline bool swap_is_vswap(const struct swap_info_struct *si)
+{
+	return si->type == SWP_TYPE_VSWAP;
+}
+
+/* Does this entry name a virtual slot? */
+static inline bool swap_entry_is_virtual(swp_entry_t entry)
+{
+	return swp_type(entry) == SWP_TYPE_VSWAP;
+}
+
+/* The swap layer's side: mm/vswap.c */
+bool vswap_wanted(struct folio *folio);
+long vswap_add_free_pages(long nr_swap_pages, struct mem_cgroup *memcg);
+bool vswap_grow(void);
+void vswap_cluster_freed(struct swap_info_struct *si);
+unsigned long vswap_next_offset(unsigned int order);
+void vswap_set_next_offset(unsigned int order, unsigned long offset);
+enum vswap_mode vswap_get_mode(void);
+void vswap_set_mode(enum vswap_mode mode);
+void vswap_count(struct vswap_counts *counts);
+unsigned long vswap_event_count(enum vswap_event event);
+void vswap_count_event(enum vswap_event event);
+void vswap_note_taken(void);
+void vswap_note_declined(unsigned int nr_pages);
+
+/* Where the data is: mm/vswap_backing.c */
+void vswap_free_backing_table(struct swap_cluster_info *ci);
+void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
+			 unsigned int nr);
+void vswap_release_folio(struct folio *folio);
+bool vswap_read_lost(struct folio *folio);
+bool vswap_may_write(struct folio *folio);
+int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
+		      struct zswap_entry **old);
+struct zswap_entry *vswap_load_zswap(swp_entry_t swp);
+struct zswap_entry *vswap_erase_zswap(swp_entry_t swp);
+
+#ifdef CONFIG_DEBUG_VM
+void vswap_assert_backed(struct swap_cluster_info *ci, swp_entry_t entry,
+			 unsigned int nr);
+#else
+static inline void vswap_assert_backed(struct swap_cluster_info *ci,
+				       swp_entry_t entry, unsigned int nr)
+{
+}
+#endif
+
+#else /* CONFIG_VSWAP */
+
+#define SWP_NR_VSWAP	0
+#define vswap_info	((struct swap_info_struct *)NULL)
+
+static inline bool swap_is_vswap(const struct swap_info_struct *si)
+{
+	return false;
+}
+
+static inline bool swap_entry_is_virtual(swp_entry_t entry)
+{
+	return false;
+}
+
+static inline bool vswap_wanted(struct folio *folio)
+{
+	return false;
+}
+
+static inline long vswap_add_free_pages(long nr_swap_pages,
+					struct mem_cgroup *memcg)
+{
+	return nr_swap_pages;
+}
+
+static inline bool vswap_grow(void)
+{
+	return false;
+}
+
+static inline void vswap_cluster_freed(struct swap_info_struct *si)
+{
+}
+
+static inline unsigned long vswap_next_offset(unsigned int order)
+{
+	return 0;
+}
+
+static inline void vswap_set_next_offset(unsigned int order,
+					 unsigned long offset)
+{
+}
+
+static inline void vswap_count_event(enum vswap_event event)
+{
+}
+
+static inline void vswap_free_backing_table(struct swap_cluster_info *ci)
+{
+}
+
+/* Without virtual slots, zswap is the one who may hold data of any slot. */
+static inline void vswap_release_slots(struct swap_info_struct *si,
+				       unsigned long offset, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		zswap_invalidate(swp_entry(si->type, offset + i));
+}
+
+static inline void vswap_release_folio(struct folio *folio)
+{
+}
+
+static inline bool vswap_read_lost(struct folio *folio)
+{
+	return false;
+}
+
+static inline bool vswap_may_write(struct folio *folio)
+{
+	return true;
+}
+
+static inline void vswap_assert_backed(struct swap_cluster_info *ci,
+				       swp_entry_t entry, unsigned int nr)
+{
+}
+
+#endif /* CONFIG_VSWAP */
+
+/* Does the folio, in the swap cache, have virtual slots? */
+static inline bool folio_swap_is_virtual(const struct folio *folio)
+{
+	return swap_entry_is_virtual(folio->swap);
+}
+
+#endif /* _MM_VSWAP_H */

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual swap space: what backs a virtual slot.
+ *
+ * A slot's backing is one word in the backing table of its cluster, see
+ * mm/vswap_table.h. Two rules make every access here safe without a lock of
+ * its own:
+ *
+ * - While a folio is in the swap cache under a slot, only the holder of that
+ *   folio's lock reads or changes the word. The folio pins the slot and the
+ *   slot its cluster, so the table does not go away.
+ *
+ * - While no folio is there, the word does not change, until the last count of
+ *   the slot goes and the slot is freed under the cluster lock.
+ *
+ * A folio enters and leaves the swap cache under the cluster lock, which orders
+ * the two. The table itself is installed once, by the first who needs it, and
+ * freed with the cluster's last slot.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/vswap.h>
+#include <linux/zswap.h>
+#include <kunit/static_stub.h>
+#include "internal.h"
+#include "swap_table.h"
+#include "swap.h"
+#include "vswap_table.h"
+
+static struct swap_table *vswap_alloc_backing_table(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_backing_table);
+	return swap_table_alloc(GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* The backing table of a pinned slot's cluster, made if there is none. */
+static struct swap_table *vswap_get_backing_table(struct swap_cluster_info *ci)
+{
+	struct swap_table *table = READ_ONCE(ci->backing);
+	struct swap_table *new;
+
+	if (likely(table))
+		return table;
+
+	new = vswap_alloc_backing_table();
+	if (!new) {
+		vswap_count_event(VSWAP_TABLE_FAIL);
+		return NULL;
+	}
+
+	/* Folios of one cluster have locks of their own: the first one wins. */
+	table = cmpxchg(&ci->backing, NULL, new);
+	if (table) {
+		swap_table_free(new);
+		return table;
+	}
+
+	return new;
+}
+
+/* Where the backing word of a pinned slot is, NULL if there is no table. */
+static atomic_long_t *vswap_backing_word(swp_entry_t swp)
+{
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
+	struct swap_table *table = READ_ONCE(ci->backing);
+
+	return table ? &table->entries[swp_cluster_offset(swp)] : NULL;
+}
+
+static unsigned long vswap_get_backing(swp_entry_t swp)
+{
+	atomic_long_t *word = vswap_backing_word(swp);
+
+	return word ? atomic_long_read(word) : VSWAP_TB_NULL;
+}
+
+/**
+ * vswap_store_zswap - Let a zswap entry back a virtual slot.
+ * @swp: the slot's swap entry.
+ * @entry: the zswap entry that holds the data from now on.
+ * @old: returns the zswap entry that backed the slot before, NULL if none did.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * May sleep, the caller owns @old.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
+		      struct zswap_entry **old)
+{
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
+	struct swap_table *table = vswap_get_backing_table(ci);
+	atomic_long_t *word;
+	unsigned long prev;
+
+	if (!table)
+		return -ENOMEM;
+
+	word = &table->entries[swp_cluster_offset(swp)];
+	prev = atomic_long_read(word);
+	*old = vswap_tb_is_null(prev) ? NULL : vswap_tb_to_zswap(prev);
+	atomic_long_set(word, zswap_to_vswap_tb(entry));
+	vswap_note_taken();
+
+	return 0;
+}
+
+/**
+ * vswap_load_zswap - Find the zswap entry that backs a slot.
+ * @swp: swap entry, virtual or not.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * Return: The zswap entry, NULL if none backs the slot.
+ */
+struct zswap_entry *vswap_load_zswap(swp_entry_t swp)
+{
+	unsigned long word;
+
+	if (!swap_entry_is_virtual(swp))
+		return NULL;
+
+	word = vswap_get_backing(swp);
+	return vswap_tb_is_zswap(word) ? vswap_tb_to_zswap(word) : NULL;
+}
+
+/**
+ * vswap_erase_zswap - Take away the zswap entry that backs a slot.
+ * @swp: swap entry, virtual or not.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp
+ * and sees to it that the folio is dirty, or the cluster lock of a slot that
+ * is being freed. The caller owns what is returned.
+ * Return: The zswap entry, NULL if none backed the slot.
+ */
+struct zswap_entry *vswap_erase_zswap(swp_entry_t swp)
+{
+	atomic_long_t *word;
+	unsigned long prev;
+
+	if (!swap_entry_is_virtual(swp))
+		return NULL;
+
+	word = vswap_backing_word(swp);
+	if (!word)
+		return NULL;
+
+	prev = atomic_long_read(word);
+	if (!vswap_tb_is_zswap(prev))
+		return NULL;
+
+	atomic_long_set(word, VSWAP_TB_NULL);
+	return vswap_tb_to_zswap(prev);
+}
+
+/**
+ * vswap_release_slots - Let go of the data behind slots that are being freed.
+ * @si: the device the slots are on, virtual or not.
+ * @offset: first slot.
+ * @nr: number of slots, all in one cluster.
+ *
+ * Context: The caller holds the cluster lock, the slots have no count and no
+ * folio. Does not sleep.
+ */
+void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
+			 unsigned int nr)
+{
+	struct swap_cluster_info *ci;
+	struct swap_table *table;
+	unsigned int ci_off;
+
+	if (!swap_is_vswap(si))
+		return;
+
+	ci = __swap_offset_to_cluster(si, offset);
+	lockdep_assert_held(&ci->lock);
+	table = ci->backing;
+	if (!table)
+		return;
+
+	ci_off = offset % SWAPFILE_CLUSTER;
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!vswap_tb_is_null(atomic_long_read(&table->entries[ci_off + i])))
+			zswap_invalidate(swp_entry(si->type, offset + i));
+	}
+}
+
+/**
+ * vswap_release_folio - Let go of the data behind a folio that is found zero.
+ * @folio: folio in the swap cache whose slots are marked zero.
+ *
+ * Context: The caller holds the folio lock.
+ */
+void vswap_release_folio(struct folio *folio)
+{
+	swp_entry_t swp = folio->swap;
+
+	if (!folio_swap_is_virtual(folio))
+		return;
+
+	for (long i = 0; i < folio_nr_pages(folio); i++, swp.val++)
+		zswap_invalidate(swp);
+}
+
+/**
+ * vswap_may_write - May a folio that no backend took be written to its device?
+ * @folio: folio in the swap cache.
+ *
+ * There is no device under a virtual slot: the folio has to stay, dirty, in the
+ * swap cache, and reclaim gets it back as an active one.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: false if @folio has virtual slots.
+ */
+bool vswap_may_write(struct folio *folio)
+{
+	if (!folio_swap_is_virtual(folio))
+		return true;
+
+	vswap_note_declined(folio_nr_pages(folio));
+	return false;
+}
+
+/**
+ * vswap_read_lost - Fail the read of a virtual slot that nothing backs.
+ * @folio: folio to read into, in the swap cache.
+ *
+ * Called when no backend knows the data of @folio. For a virtual slot there is
+ * no device left to ask: the data is lost, which is a bug. The folio is
+ * unlocked without being marked up to date, so that the fault is answered with
+ * SIGBUS instead of with somebody else's data.
+ *
+ * Context: The caller holds the folio lock, and has lost it if true is returned.
+ * Return: true if @folio has virtual slots.
+ */
+bool vswap_read_lost(struct folio *folio)
+{
+	if (!folio_swap_is_virtual(folio))
+		return false;
+
+	WARN_ONCE(1, "no data behind virtual swap slot %lx\n",
+		  swp_offset(folio->swap));
+	vswap_count_event(VSWAP_LOST);
+	folio_unlock(folio);
+	return true;
+}
+
+/**
+ * vswap_free_backing_table - Free the backing table of an emptied cluster.
+ * @ci: cluster without a used slot.
+ *
+ * Context: The caller holds the cluster lock. Does not sleep.
+ */
+void vswap_free_backing_table(struct swap_cluster_info *ci)
+{
+	struct swap_table *table = ci->backing;
+
+	if (!table)
+		return;
+
+	if (IS_ENABLED(CONFIG_DEBUG_VM)) {
+		for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++)
+			VM_WARN_ON_ONCE(atomic_long_read(&table->entries[i]));
+	}
+
+	ci->backing = NULL;
+	swap_table_free(table);
+}
+
+#ifdef CONFIG_DEBUG_VM
+/**
+ * vswap_assert_backed - Check that a folio may leave the swap cache.
+ * @ci: cluster of @entry.
+ * @entry: first of the folio's swap entries.
+ * @nr: number of entries.
+ *
+ * A slot with a count has to have its data somewhere once the folio is gone.
+ *
+ * Context: The caller holds the folio lock and the cluster lock.
+ */
+void vswap_assert_backed(struct swap_cluster_info *ci, swp_entry_t entry,
+			 unsigned int nr)
+{
+	if (!swap_entry_is_virtual(entry))
+		return;
+
+	for (unsigned int i = 0; i < nr; i++, entry.val++) {
+		unsigned int ci_off = swp_cluster_offset(entry);
+
+		VM_WARN_ON_ONCE(swp_tb_get_count(__swap_table_get(ci, ci_off)) > 0 &&
+				!__swap_table_test_zero(ci, ci_off) &&
+				vswap_tb_is_null(vswap_get_backing(entry)));
+	}
+}
+#endif
+
+#if IS_ENABLED(CONFIG_VSWAP_KUNIT_TEST)
+#include "tests/vswap_backing_kunit.h"
+#endif

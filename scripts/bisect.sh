@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build, at every step of the series, what the step touches, with CONFIG_VSWAP off
+# and, where it exists, on. As KTAP; a warning fails.
+. "$(dirname "$0")/common.sh"
+. "$top/scripts/series.sh"
+. "$top/scripts/objects.sh"
+
+"$top/scripts/packages.sh" build >&2
+"$top/scripts/source.sh" >&2
+
+src=$build/bisect/linux
+n=0 rc=0
+
+# The pristine tree, without history: steps are applied one after the other
+rm -rf "$src"
+mkdir -p "$build/bisect"
+cp -al "$(readlink -f "$cache/pristine")" "$src"
+cd "$src"
+
+compile()
+{
+	local out=$build/bisect/$1 log=$build/log/bisect.log
+	shift
+
+	make -C "$src" O="$out" CC="ccache gcc" -j"$jobs" olddefconfig "$@" >"$log" 2>&1 </dev/null &&
+		! grep -E '(warning|error):' "$log"
+}
+
+configure()
+{
+	local out=$build/bisect/$1
+
+	mkdir -p "$out"
+	{
+		make -C "$src" O="$out" tinyconfig
+		cat "$top/configs/guest.config" >"$out/fragment"
+		echo "$2" >>"$out/fragment"
+		"$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "$out/fragment"
+	} >"$build/log/bisect.log" 2>&1
+}
+
+echo "TAP version 13"
+for p in $(series_patches); do
+	series_apply_patch "$p"
+	for f in $(series_new_files "$p"); do
+		mkdir -p "$(dirname "$f")"
+		cp "$top/$f" "$f"
+	done
+	mapfile -t objects < <(objects_of $(series_edited_files "$p") $(series_new_files "$p"))
+	for kind in off on; do
+		if [ $kind = on ]; then
+			grep -q '^config VSWAP$' mm/Kconfig || continue
+			[ -f "$build/bisect/on/.config" ] || configure on CONFIG_VSWAP=y
+			want=("${objects[@]}")
+		else
+			[ -f "$build/bisect/off/.config" ] || configure off "# CONFIG_VSWAP is not set"
+			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v mm/vswap)
+		fi
+		[ "${#want[@]}" -gt 0 ] || continue
+		n=$((n + 1))
+		if compile $kind "${want[@]}"; then
+			echo "ok $n ${p%.patch}, CONFIG_VSWAP $kind"
+		else
+			echo "not ok $n ${p%.patch}, CONFIG_VSWAP $kind"
+			grep -E '(warning|error):' "$build/log/bisect.log" | head | sed 's/^/# /'
+			rc=1
+		fi
+	done
+done
+echo "1..$n"
+rm -rf "$src"
+exit $rc

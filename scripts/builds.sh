@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build what the series touches in configurations that lack something, for arm64
+# and with sparse, as KTAP. Any warning fails, in new files those of W=1 too.
+. "$(dirname "$0")/common.sh"
+. "$top/scripts/series.sh"
+. "$top/scripts/objects.sh"
+
+"$top/scripts/packages.sh" build check cross >&2
+"$top/scripts/source.sh" >&2
+"$top/scripts/tree.sh" >&2
+
+mapfile -t new < <(series_new_files | grep '^mm/[^/]*\.c$')
+mapfile -t edited < <(objects_of $(series_edited_files))
+n=0 rc=0
+
+# built NAME: those objects that the configuration has
+built()
+{
+	local o config=$build/builds/$1/.config
+
+	for o in "${edited[@]}"; do
+		case $o in
+		mm/zswap.o) grep -q '^CONFIG_ZSWAP=y' "$config" || continue ;;
+		mm/memcontrol.o) grep -q '^CONFIG_MEMCG=y' "$config" || continue ;;
+		mm/memcontrol-v1.o) grep -q '^CONFIG_MEMCG_V1=y' "$config" || continue ;;
+		kernel/power/*) grep -q '^CONFIG_HIBERNATION=y' "$config" || continue ;;
+		esac
+		echo "$o"
+	done
+}
+
+# build NAME "MAKE ARGUMENTS" BASE-CONFIG-GOAL [SYMBOL...]: symbols as for merge_config
+compile()
+{
+	local name=$1 args=$2 goal=$3 dir=$build/builds/$1 log=$build/log/build-$1.log
+	local s
+	shift 3
+
+	mkdir -p "$dir"
+	{
+		# shellcheck disable=SC2086
+		make -C "$applied" O="$dir" $args "$goal"
+		{
+			[ "$goal" != tinyconfig ] || cat "$top/configs/guest.config"
+			printf '%s\n' CONFIG_VSWAP=y "$@"
+		} >"$dir/fragment"
+		"$applied/scripts/kconfig/merge_config.sh" -m -O "$dir" "$dir/.config" "$dir/fragment"
+		# shellcheck disable=SC2086
+		make -C "$applied" O="$dir" $args olddefconfig
+		for s in "$@"; do
+			case $s in
+			*=n) ! grep -q "^${s%=n}=" "$dir/.config" || { echo "error: $s not taken"; return 1; } ;;
+			*) grep -qxF "$s" "$dir/.config" || { echo "error: $s not taken"; return 1; } ;;
+			esac
+		done
+		# shellcheck disable=SC2046,SC2086
+		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name")
+		# shellcheck disable=SC2086
+		make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${new[@]/%.c/.o}"
+		if [ "$name" = sparse ]; then
+			rm -f "${new[@]/#/$dir/}" "${new[@]/%.c/.o}"
+			# shellcheck disable=SC2086
+			make -C "$applied" O="$dir" $args -j"$jobs" C=2 CF=-D__CHECK_ENDIAN__ "${new[@]/%.c/.o}"
+		fi
+	} >"$log" 2>&1 </dev/null || return 1
+	! grep -E '(warning|error):' "$log" |
+		if [ "$name" = sparse ]; then grep -E 'mm/vswap'; else cat; fi
+}
+
+t()
+{
+	n=$((n + 1))
+	if compile "$@"; then
+		echo "ok $n builds: $1"
+	else
+		echo "not ok $n builds: $1"
+		grep -E '(warning|error|Error)' "$build/log/build-$1.log" | head -n 20 | sed 's/^/# /'
+		rc=1
+	fi
+}
+
+wrap=$build/ccache-bin
+mkdir -p "$wrap"
+for c in gcc aarch64-linux-gnu-gcc; do ln -sf "$(command -v ccache)" "$wrap/$c"; done
+PATH=$wrap:$PATH
+
+echo "TAP version 13"
+t no-zswap "" tinyconfig CONFIG_ZSWAP=n
+t no-memcg "" tinyconfig CONFIG_MEMCG=n
+t no-memcg-v1 "" tinyconfig CONFIG_MEMCG_V1=n
+t no-thp "" tinyconfig CONFIG_TRANSPARENT_HUGEPAGE=n
+t no-numa "" tinyconfig CONFIG_NUMA=n
+t no-shmem "" tinyconfig CONFIG_SHMEM=n
+t sparse "" tinyconfig
+t arm64 "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" defconfig CONFIG_ZSWAP=y CONFIG_MEMCG=y
+echo "1..$n"
+exit $rc

@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Fast checks without a boot, as KTAP: the series applies, checkpatch, shellcheck,
+# kernel-doc, references of the documents, no file without a place in the series.
+. "$(dirname "$0")/common.sh"
+. "$top/scripts/series.sh"
+
+"$top/scripts/packages.sh" build check >&2
+"$top/scripts/source.sh" >&2
+"$top/scripts/tree.sh" >&2
+
+n=0 rc=0
+
+# t TEXT COMMAND...
+t()
+{
+	local text=$1 out
+	shift
+	n=$((n + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $n $text"
+	else
+		echo "not ok $n $text"
+		echo "$out" | head -n 50 | sed 's/^/# /'
+		rc=1
+	fi
+}
+
+# Its rules for a whole tree don't fit files that come one by one: MAINTAINERS is
+# part of the series as a whole, and a file of tests may be named after its tests.
+checkpatch_patch()
+{
+	"$cache/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet \
+		--ignore FILE_PATH_CHANGES,GIT_COMMIT_ID "$top/patches/$1"
+}
+
+checkpatch_file()
+{
+	"$applied/scripts/checkpatch.pl" --root="$applied" --strict --quiet --file \
+		--ignore FILE_PATH_CHANGES,EMBEDDED_FILENAME "$applied/$1"
+}
+
+kernel_doc()
+{
+	local out
+
+	cd "$applied"
+	out=$(scripts/kernel-doc -none -Wreturn "$1" 2>&1)
+	echo "$out"
+	[ -z "$out" ]
+}
+
+signed_off()
+{
+	local p
+
+	for p in $(series_patches); do
+		grep -q '^Signed-off-by: .* <.*>$' "$top/patches/$p" || { echo "$p"; return 1; }
+	done
+}
+
+# Every new file that is here has a step, and every step's file is here
+all_in_series()
+{
+	local f
+
+	cd "$top"
+	for f in $(git ls-files --cached --others --exclude-standard mm include drivers Documentation tools 2>/dev/null); do
+		series_new_files | tr ' ' '\n' | grep -qxF "$f" || { echo "no step has $f"; return 1; }
+	done
+	for f in $(series_new_files); do
+		[ -f "$f" ] || { echo "$f is not there"; return 1; }
+		[ ! -e "$cache/pristine/$f" ] || { echo "$f is in the kernel already"; return 1; }
+	done
+}
+
+# Files and Documentation paths that our documents and comments name exist
+references()
+{
+	local f ref bad=0
+
+	for f in $(series_new_files) README.md; do
+		for ref in $(grep -ohE '(Documentation|mm|include|tools|drivers)/[A-Za-z0-9_/.-]+\.(rst|c|h|sh)' "$top/$f" | sort -u); do
+			[ -e "$applied/$ref" ] || [ -e "$top/$ref" ] || { echo "$f: $ref"; bad=1; }
+		done
+	done
+	return $bad
+}
+
+
+echo "TAP version 13"
+t "every new file has its step" all_in_series
+t "every patch is signed off" signed_off
+for p in $(series_patches); do
+	t "checkpatch: $p" checkpatch_patch "$p"
+done
+for f in $(series_new_files | tr ' ' '\n' | grep '\.[ch]$'); do
+	t "checkpatch: $f" checkpatch_file "$f"
+done
+for f in $(series_new_files | tr ' ' '\n' | grep '^\(mm\|include\)/.*\.[ch]$'); do
+	t "kernel-doc: $f" kernel_doc "$f"
+done
+t "references of documents and comments" references
+# shellcheck disable=SC2046
+t "shellcheck: scripts" shellcheck -x -e SC1091 $(find "$top/scripts" "$top/.ci" -type f)
+for f in $(series_new_files | tr ' ' '\n' | grep '\.sh$'); do
+	t "shellcheck: $f" shellcheck "$top/$f"
+done
+echo "1..$n"
+exit $rc

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What all scripts share: where things are, and one line with its time a step.
+set -eu
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${BUILD:-$top/build}
+mkdir -p "$build"
+build=$(cd "$build" && pwd)
+cache=${VSWAP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vswap}
+jobs=${JOBS:-$(nproc)}
+mkdir -p "$cache"
+
+# The kernel with the series applied; SRC names a development tree instead.
+applied=${SRC:-$build/linux}
+
+# Objects are found again by their path relative to the build directory, so
+# that another checkout profits.
+export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache}
+export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=10G
+export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=vswap KBUILD_BUILD_HOST=vswap
+export LC_ALL=C
+
+die()
+{
+	echo "$*" >&2
+	exit 1
+}
+
+# Show the last line of a log while something writes it, on a terminal.
+watch_log()
+{
+	local pid=$1 log=$2
+
+	[ -t 1 ] || return 0
+	while kill -0 "$pid" 2>/dev/null; do
+		printf '\r\033[K  %.70s' "$(tail -n 1 "$log" | tr -cd '[:print:]')"
+		sleep 1
+	done
+	printf '\r\033[K'
+}
+
+# step TEXT LOG COMMAND...: run a long step, output to LOG, one line with its time
+step()
+{
+	local text=$1 log=$2 start=$SECONDS rc=0 pid
+	shift 2
+
+	mkdir -p "$(dirname "$log")"
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	watch_log $pid "$log"
+	wait $pid || rc=$?
+	if [ $rc -ne 0 ]; then
+		printf '%-58s failed after %d s\n' "$text" $((SECONDS - start))
+		tail -n 40 "$log" >&2
+		die "log: $log"
+	fi
+	printf '%-58s %4d s\n' "$text" $((SECONDS - start))
+}
+
+# The first field of a hash over files or strings given on standard input
+digest()
+{
+	sha256sum | cut -c 1-16
+}

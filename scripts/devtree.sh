@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make a working kernel tree, $build/tree, with the series applied as commits on
+# top of the pristine kernel (tag "base"). Edit there, build with SRC=$build/tree
+# if you like, amend or rebase the commits, then "make refresh" brings it back.
+. "$(dirname "$0")/common.sh"
+. "$top/scripts/series.sh"
+
+dir=${TREE:-$build/tree}
+"$top/scripts/packages.sh" build
+"$top/scripts/source.sh"
+
+make_tree()
+{
+	rm -rf "$dir.part"
+	cp -al "$(readlink -f "$cache/pristine")" "$dir.part"
+	cd "$dir.part"
+	git init -q .
+	git add -f -A
+	git commit -q -m "Linux, pristine"
+	git tag base
+	series_commit
+	mv "$dir.part" "$dir"
+}
+
+if [ -e "$dir" ]; then
+	die "$dir exists; bring it back with make refresh, then remove it"
+fi
+step "kernel tree with the series as commits" "$build/log/devtree.log" make_tree
+echo "The tree is in $dir"

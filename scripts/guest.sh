@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boot a flavour's kernel in QEMU and run one job in it.
+# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... FLAVOR JOB
+#
+# What the job prints goes to standard output, the console to a log. The exit
+# status is the job's, or 1 if the guest did not come to an end by itself or
+# the kernel log has a warning in it.
+. "$(dirname "$0")/common.sh"
+
+mem=512M cpus=2 limit=600 append='' disks=()
+while getopts m:c:t:a:d: opt; do
+	case $opt in
+	m) mem=$OPTARG ;;
+	c) cpus=$OPTARG ;;
+	t) limit=$OPTARG ;;
+	a) append=$OPTARG ;;
+	d) disks+=("$OPTARG") ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+flavor=$1 job=$2
+
+dir=$(mktemp -d "$build/guest.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+log=$build/log/guest-$flavor-$job.log
+mkdir -p "$build/log"
+
+# TCG unless asked otherwise: KVM may be there and still not work.
+args=(-accel "${VSWAP_ACCEL:-tcg,thread=multi}" -cpu "${VSWAP_CPU:-max}"
+	-machine q35 -smp "$cpus" -m "$mem" -no-reboot -nographic -nodefaults
+	-kernel "$build/$flavor/arch/x86/boot/bzImage"
+	-initrd "$build/initramfs.gz")
+for i in "${!disks[@]}"; do
+	truncate -s "${disks[$i]}M" "$dir/disk$i"
+	args+=(-drive "file=$dir/disk$i,if=virtio,format=raw,cache=unsafe")
+done
+append="console=ttyS0 panic=-1 oops=panic softlockup_panic=0 job=$job $append"
+
+if [ "$job" = shell ]; then
+	exec qemu-system-x86_64 "${args[@]}" -serial mon:stdio -append "$append"
+fi
+
+# The job talks on the second serial line, the kernel on the first.
+mkfifo "$dir/job"
+timeout --kill-after=10 "$limit" qemu-system-x86_64 "${args[@]}" \
+	-serial "file:$log" -serial "file:$dir/job" -append "$append loglevel=7" \
+	</dev/null >"$dir/qemu.log" 2>&1 &
+qemu=$!
+tr -d '\r' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
+rc=0
+wait $qemu || rc=$?
+if [ $rc -ne 0 ]; then
+	cat "$dir/qemu.log" >&2
+	[ $rc -ne 124 ] || echo "guest $flavor: $job did not end within $limit s" >&2
+	exit 1
+fi
+
+status=$(sed -n 's/^EXIT //p' "$dir/out")
+if [ -z "$status" ]; then
+	tail -n 40 "$log" >&2
+	die "guest $flavor: $job died, console log: $log"
+fi
+
+"$top/scripts/check-log.sh" "$log" || status=1
+exit "$status"

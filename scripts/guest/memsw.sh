@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# cgroup v1: the memory+swap counter counts every page that is swapped out,
+# whatever holds it, and its limit holds.
+n=0 fail=0
+cg=/tmp/v1/test
+
+ok()
+{
+	n=$((n + 1))
+	if [ "$2" = 1 ]; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1: $3"
+		fail=1
+	fi
+}
+
+# The controller has to leave the v2 hierarchy first
+echo "-memory" >/sys/fs/cgroup/cgroup.subtree_control
+umount /sys/fs/cgroup
+mkdir -p /tmp/v1
+mount -t cgroup -o memory memory /tmp/v1 || { echo "not ok 1 mount cgroup v1"; exit 1; }
+mkdir $cg
+echo 1 >/sys/module/zswap/parameters/enabled
+
+echo "TAP version 13"
+echo "1..6"
+echo 24M >$cg/memory.limit_in_bytes
+echo 120M >$cg/memory.memsw.limit_in_bytes
+sh -c "echo 0 >$cg/cgroup.procs; exec /tests/vswap/push -r 2 80" >/tmp/push.out 2>&1 &
+push=$!
+most=0 zswapped=0
+while kill -0 $push 2>/dev/null; do
+	v=$(cat $cg/memory.memsw.usage_in_bytes)
+	[ "$v" -le "$most" ] || most=$v
+	v=$(awk '$1 == "slots_zswap" { print $2 }' /sys/kernel/debug/vswap/stats)
+	[ "$v" -le "$zswapped" ] || zswapped=$v
+	sleep 0.2
+done
+wait $push
+status=$?
+cat /tmp/push.out
+ok "data is right with three times the memory" $((status == 0)) "exit status $status"
+ok "pages are in zswap" $((zswapped > 1000)) "$zswapped"
+ok "memory+swap counts them" $((most > 75 << 20)) "$most bytes at the most"
+i=0
+while [ "$(cat $cg/memory.memsw.usage_in_bytes)" -gt $((2 << 20)) ] && [ $i -lt 25 ]; do
+	sleep 0.2
+	i=$((i + 1))
+done
+usage=$(cat $cg/memory.memsw.usage_in_bytes)
+ok "and gives back what is freed" $((usage <= 2 << 20)) "$usage bytes"
+sh -c "echo 0 >$cg/cgroup.procs; exec /tests/vswap/push 160" >/dev/null 2>&1
+status=$?
+ok "the limit of memory+swap holds" $((status == 137)) "exit status $status"
+rmdir $cg
+ok "the cgroup can be removed" $(($? == 0)) ""
+exit $fail

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build the initramfs of the guests, $build/initramfs.gz: busybox, the kselftests
+# of the series and those of the kernel that apply, and the guest's own scripts.
+. "$(dirname "$0")/common.sh"
+
+tests=$applied/tools/testing/selftests
+out=$build/selftests
+root=$build/initramfs
+
+kselftest()
+{
+	make -C "$tests/$1" OUTPUT="$out/$1" LDFLAGS=-static CC="ccache gcc" \
+		KHDR_INCLUDES="-isystem $out/usr/include" -j"$jobs" "${@:2}"
+}
+
+headers()
+{
+	make -C "$applied" O="$out" headers
+}
+
+compile()
+{
+	mkdir -p "$out/vswap" "$out/cgroup"
+	kselftest vswap
+	kselftest cgroup "$out/cgroup/test_zswap"
+}
+
+pack()
+{
+	local d
+
+	rm -rf "$root"
+	for d in bin dev proc sys tmp mnt etc tests; do mkdir -p "$root/$d"; done
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for d in $("$root/bin/busybox" --list); do
+		[ "$d" = busybox ] || ln -s busybox "$root/bin/$d"
+	done
+	cp "$top/scripts/guest/init" "$root/init"
+	cp "$top"/scripts/guest/*.sh "$root/bin/"
+	mkdir -p "$root/tests/vswap" "$root/tests/cgroup"
+	find "$out/vswap" -maxdepth 1 -type f -perm -u+x -exec cp {} "$root/tests/vswap/" \;
+	cp "$tests"/vswap/*.sh "$root/tests/vswap/"
+	cp "$out/cgroup/test_zswap" "$root/tests/cgroup/"
+	chmod -R +x "$root/tests" "$root/bin" "$root/init"
+	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) | gzip -1 >"$build/initramfs.gz"
+}
+
+state()
+{
+	cat "$top"/scripts/guest/* "$tests"/vswap/* "$tests"/cgroup/*.c "$tests"/cgroup/lib/*.c
+	sha256sum "$(command -v busybox)"
+}
+
+new=$(state | digest)
+if [ "$(cat "$build/initramfs.state" 2>/dev/null)" != "$new" ]; then
+	[ -d "$out/usr/include" ] ||
+		step "selftests: kernel headers" "$build/log/headers.log" headers
+	step "selftests: build" "$build/log/selftests.log" compile
+	step "initramfs" "$build/log/initramfs.log" pack
+	echo "$new" >"$build/initramfs.state"
+fi

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build the kernel of a flavour: $build/FLAVOR/arch/x86/boot/bzImage
+# usage: kernel.sh FLAVOR [make goal...]
+. "$(dirname "$0")/common.sh"
+
+flavor=$1
+shift
+fragment=$top/configs/$flavor.config
+[ -f "$fragment" ] || die "FLAVOR=$flavor is unknown, known are:" \
+	"$(cd "$top/configs" && ls ./*.config | sed 's,./,,;s/\.config//' | grep -v guest | xargs)"
+out=$build/$flavor
+src=$applied
+[ "$flavor" != base ] || src=$(readlink -f "$cache/pristine")
+mkdir -p "$out"
+
+kmake()
+{
+	make -C "$src" O="$out" CC="ccache gcc" -j"$jobs" "$@"
+}
+
+# Each symbol of the fragments has to be what they say: Kconfig drops silently
+# what has an unmet dependency.
+check_config()
+{
+	local line name rc=0
+
+	while read -r line; do
+		case $line in
+		"# CONFIG_"*" is not set") name=${line#\# }; name=${name%% *} ;;
+		CONFIG_*=n) name=${line%=n} ;;
+		CONFIG_*)
+			grep -qxF "$line" "$out/.config" || { echo "not taken: $line"; rc=1; }
+			continue ;;
+		*) continue ;;
+		esac
+		! grep -q "^$name=" "$out/.config" || { echo "not taken: $line"; rc=1; }
+	done < <(cat "$@")
+	return $rc
+}
+
+configure()
+{
+	rm -f "$out/.config"
+	kmake tinyconfig
+	"$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" \
+		"$top/configs/guest.config" "$fragment"
+	kmake olddefconfig
+	check_config "$top/configs/guest.config" "$fragment"
+}
+
+want=$(cat "$top/configs/guest.config" "$fragment" "$src/mm/Kconfig" "$src/Makefile" | digest)
+if [ "$(cat "$out/config.state" 2>/dev/null)" != "$want" ]; then
+	step "kernel $flavor: configure" "$build/log/config-$flavor.log" configure
+	echo "$want" >"$out/config.state"
+fi
+step "kernel $flavor: build" "$build/log/kernel-$flavor.log" kmake "${@:-bzImage}"

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Write the series as it would be mailed, out/series/: a cover letter and every
+# step with the new files it introduces.
+# usage: mail.sh [--verify]	--verify: apply it again with git am and compare
+. "$(dirname "$0")/common.sh"
+. "$top/scripts/series.sh"
+
+out=$top/out/series
+"$top/scripts/packages.sh" build
+"$top/scripts/source.sh"
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+cover()
+{
+	local version
+
+	version=$(sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$cache/pristine/Makefile" | paste -sd.)
+	sed -e "/\*\*\* BLURB HERE \*\*\*/{r $top/patches/cover-letter
+		d}" -e "s/\*\*\* SUBJECT HERE \*\*\*/mm: virtual swap space/" "$1"
+	echo "Applies to Linux $version."
+}
+
+write()
+{
+	series_repository "$tmp/repo"
+	rm -rf "$out"
+	mkdir -p "$out"
+	git format-patch -q -s --zero-commit --no-signature --cover-letter -o "$out" base
+	cover "$out/0000-cover-letter.patch" >"$tmp/cover"
+	mv "$tmp/cover" "$out/0000-cover-letter.patch"
+}
+
+# On pristine files only, and the result has to be what the series says
+verify()
+{
+	git -C "$tmp/repo" worktree add -q "$tmp/verify" base
+	cd "$tmp/verify"
+	find "$out" -name '*.patch' ! -name '0000-*' | sort | xargs git am -q
+	[ -z "$(git diff --stat HEAD "$(git -C "$tmp/repo" rev-parse HEAD)")" ]
+}
+
+step "series: write out/series" "$build/log/series.log" write
+if [ "${1:-}" = --verify ]; then
+	step "series: apply it with git am" "$build/log/series-verify.log" verify
+fi

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The objects that the series, or a step of it, touches.
+
+# objects_of FILE...: objects of the C files among them; for a header, the files
+# that are most likely to notice
+objects_of()
+{
+	local f
+
+	for f in "$@"; do
+		case $f in
+		tools/* | Documentation/* | */tests/*) ;;
+		*.c) echo "${f%.c}.o" ;;
+		mm/*.h | include/*.h)
+			echo mm/swapfile.o mm/swap_state.o mm/page_io.o mm/memcontrol.o \
+				mm/vmscan.o mm/shmem.o mm/memory.o | tr ' ' '\n' ;;
+		esac
+	done | sort -u
+}

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make sure that the Debian packages that building and testing need are there.
+# As root they are installed, otherwise the command that does so is printed.
+# usage: packages.sh build|guest|check|cross
+. "$(dirname "$0")/common.sh"
+
+build_packages="build-essential flex bison bc libelf-dev libssl-dev cpio rsync
+	kmod ccache python3 git perl xz-utils"
+guest_packages="busybox-static"
+check_packages="shellcheck sparse"
+cross_packages="gcc-aarch64-linux-gnu"
+
+missing()
+{
+	local p
+
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null |
+			grep -q 'ok installed' || echo "$p"
+	done
+}
+
+# CXL memory needs QEMU 8.1, which Debian 12 has in its backports only.
+qemu_is_new()
+{
+	local v
+
+	v=$(qemu-system-x86_64 --version 2>/dev/null |
+	    sed -n 's/.*version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+	[ -n "$v" ] || return 1
+	# shellcheck disable=SC2086
+	set -- $v
+	[ "$1" -gt 8 ] || { [ "$1" -eq 8 ] && [ "$2" -ge 1 ]; }
+}
+
+install_packages()
+{
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "These packages are needed: $*" >&2
+		die "Install them with: apt-get install $*"
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q update
+	apt-get -q -y install --no-install-recommends "$@"
+}
+
+install_qemu()
+{
+	local config
+
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v qemu-system-x86_64 >/dev/null && return
+		die "QEMU is needed, install it with: apt-get install qemu-system-x86"
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	config=$("$top/scripts/apt-config.sh")
+	if ! APT_CONFIG=$config apt-get -q -y -t "$(
+			. /etc/os-release; echo "$VERSION_CODENAME")-backports" \
+			install --no-install-recommends qemu-system-x86; then
+		apt-get -q update
+		apt-get -q -y install --no-install-recommends qemu-system-x86
+	fi
+}
+
+for set in "$@"; do
+	names=${set}_packages
+	# shellcheck disable=SC2046,SC2086
+	list=$(missing ${!names})
+	if [ -n "$list" ]; then
+		# shellcheck disable=SC2086
+		step "packages: $set" "$build/log/packages-$set.log" install_packages $list
+	fi
+	if [ "$set" = guest ] && ! qemu_is_new; then
+		step "packages: QEMU" "$build/log/packages-qemu.log" install_qemu
+	fi
+done

@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Bring everything up to date that a guest of a flavour needs.
+# usage: prepare.sh [--kernel] FLAVOR...	--kernel: the kernel only
+. "$(dirname "$0")/common.sh"
+
+kernel_only=
+if [ "$1" = --kernel ]; then
+	kernel_only=1
+	shift
+fi
+
+"$top/scripts/packages.sh" build
+[ -n "$kernel_only" ] || "$top/scripts/packages.sh" guest
+"$top/scripts/source.sh"
+"$top/scripts/tree.sh"
+for flavor in "$@"; do
+	"$top/scripts/kernel.sh" "$flavor"
+done
+[ -n "$kernel_only" ] || "$top/scripts/initramfs.sh"

@@ -1,0 +1,16 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The main job: build the kernel, boot it without a swap device, push more memory
+# than it has, verify every byte, and say so.
+. "$(dirname "$0")/common.sh"
+
+"$top/scripts/prepare.sh" vswap
+echo
+start=$SECONDS
+if "$top/scripts/guest.sh" -m 512M vswap run; then
+	echo
+	echo "All data was right and the kernel log has no warning. ($((SECONDS - start)) s)"
+else
+	echo
+	die "FAILED, console log: $build/log/guest-vswap-run.log"
+fi

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Reading patches/series: one line a step, the patch and behind it the new
+# files that come with it. A step without edits of existing files has a patch
+# with a changelog only.
+
+# The patches in order
+series_patches()
+{
+	sed 's/#.*//' "$top/patches/series" | awk 'NF { print $1 }'
+}
+
+# The new files of one patch, or of all
+series_new_files()
+{
+	sed 's/#.*//' "$top/patches/series" |
+		awk -v p="${1:-}" 'NF && (p == "" || $1 == p) {
+			for (i = 2; i <= NF; i++) print $i }'
+}
+
+# The existing files that one patch edits, or all
+series_edited_files()
+{
+	local p
+
+	for p in ${1:-$(series_patches)}; do
+		sed -n 's,^--- a/,,p' "$top/patches/$p"
+	done | sort -u
+}
+
+# Apply the edits of a patch in the current directory
+series_apply_patch()
+{
+	if grep -q '^--- a/' "$top/patches/$1"; then
+		git apply --whitespace=error-all "$top/patches/$1"
+	fi
+}
+
+# Make a git repository in $1 that holds the files the series is about, as they
+# are in the pristine tree, and commit the steps of the series on top.
+series_repository()
+{
+	local dir=$1 p f
+
+	cd "$dir"
+	git init -q .
+	for f in $(series_edited_files); do
+		mkdir -p "$(dirname "$f")"
+		cp "$cache/pristine/$f" "$f"
+	done
+	git add -f -A
+	git commit -q -m base
+	git tag base
+	series_commit
+}
+
+# Commit the steps of the series in the repository that is the current directory
+series_commit()
+{
+	local p
+
+	for p in $(series_patches); do
+		series_commit_step "$p"
+	done
+}
+
+series_commit_step()
+{
+	local p=$1 f
+
+	series_apply_patch "$p"
+	for f in $(series_new_files "$p"); do
+		mkdir -p "$(dirname "$f")"
+		cp "$top/$f" "$f"
+	done
+	git add -f -A
+	GIT_AUTHOR_NAME=$(git mailinfo /dev/null /dev/null <"$top/patches/$p" | sed -n 's/^Author: //p') \
+	GIT_AUTHOR_EMAIL=$(git mailinfo /dev/null /dev/null <"$top/patches/$p" | sed -n 's/^Email: //p') \
+	GIT_AUTHOR_DATE=$(git mailinfo /dev/null /dev/null <"$top/patches/$p" | sed -n 's/^Date: //p') \
+		git commit -q --allow-empty -F <(series_changelog "$p")
+}
+
+# Subject and changelog of a patch
+series_changelog()
+{
+	local msg
+
+	msg=$(mktemp)
+	git mailinfo -k "$msg" /dev/null <"$top/patches/$1" |
+		sed -n 's/^Subject: \(\[PATCH[^]]*\] \)\?//p'
+	echo
+	cat "$msg"
+	rm -f "$msg"
+}

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Bring the kernel tree with the series applied, $build/linux, up to date. Only
+# files that differ are written, so that a build afterwards is incremental.
+. "$(dirname "$0")/common.sh"
+. "$top/scripts/series.sh"
+
+[ -z "${SRC:-}" ] || exit 0
+
+state()
+{
+	readlink -f "$cache/pristine"
+	cat "$top/patches/series"
+	for p in $(series_patches); do cat "$top/patches/$p"; done
+	for f in $(series_new_files); do cat "$top/$f"; done
+}
+
+apply()
+{
+	local stage=$build/stage f
+
+	if [ "$(cat "$build/linux.source" 2>/dev/null)" != "$(readlink -f "$cache/pristine")" ]; then
+		rm -rf "$applied" "$build/linux.files"
+		cp -al "$(readlink -f "$cache/pristine")" "$applied"
+		readlink -f "$cache/pristine" >"$build/linux.source"
+	fi
+
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	series_repository "$stage"
+	git ls-files >"$build/linux.files.new"
+
+	# What an earlier series touched and this one does not
+	touch "$build/linux.files"
+	sort "$build/linux.files" "$build/linux.files.new" "$build/linux.files.new" |
+		uniq -u | while read -r f; do
+			rm -f "$applied/$f"
+			[ ! -e "$cache/pristine/$f" ] || cp "$cache/pristine/$f" "$applied/$f"
+		done
+
+	while read -r f; do
+		cmp -s "$f" "$applied/$f" && continue
+		mkdir -p "$(dirname "$applied/$f")"
+		rm -f "$applied/$f"
+		cp "$f" "$applied/$f"
+	done <"$build/linux.files.new"
+	mv "$build/linux.files.new" "$build/linux.files"
+	rm -rf "$stage"
+}
+
+new=$(state | digest)
+if [ "$(cat "$build/linux.state" 2>/dev/null)" != "$new" ]; then
+	step "kernel source: apply the series" "$build/log/tree.log" apply
+	echo "$new" >"$build/linux.state"
+fi

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Data survives being swapped out to virtual slots, whatever it looks like. */
+#include "../kselftest_harness.h"
+#include "vswap_util.h"
+
+#define NR	1024
+
+VSWAP_FIXTURE(vswap_data);
+
+/* Pages of zeroes take a slot and nothing else. */
+TEST_F(vswap_data, zero)
+{
+	char *p = map_region(NR, false);
+	long zero = vswap_stat("slots_zero"), zswap = vswap_stat("slots_zswap");
+
+	fill_region(p, NR, PATTERN_ZERO, 0);
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(vswap_stat("slots_zero"), zero + NR);
+	EXPECT_LE(vswap_stat("slots_zswap"), zswap);
+	EXPECT_EQ(check_region(p, NR, PATTERN_ZERO, 0), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Everything else goes to zswap. */
+TEST_F(vswap_data, compressed)
+{
+	char *p = map_region(NR, false);
+	long zswap = vswap_stat("slots_zswap");
+
+	fill_region(p, NR, PATTERN_QUARTER, 1);
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(vswap_stat("slots_zswap"), zswap + NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 1), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A page that changes its kind drops what backed it before. */
+TEST_F(vswap_data, rewrite)
+{
+	char *p = map_region(NR, false);
+
+	for (int i = 0; i < 6; i++) {
+		fill_region(p, NR, i % 3, i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		/* Read some, so that the slot's folio is clean or gone */
+		EXPECT_EQ(check_region(p, NR / 2, i % 3, i), NR / 2);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		EXPECT_EQ(check_region(p, NR, i % 3, i), NR);
+	}
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* What can't be compressed and has no device to go to stays in memory. */
+TEST_F(vswap_data, incompressible)
+{
+	char *p = map_region(NR, false);
+	char swaps[4096];
+	long declined = vswap_stat("declined"), give_up = vswap_stat("give_up");
+
+	if (read_file("/proc/swaps", swaps, sizeof(swaps)) < 0 ||
+	    strchr(swaps, '\n') != strrchr(swaps, '\n'))
+		SKIP(return, "there are swap devices");
+
+	fill_region(p, NR, PATTERN_RANDOM, 3);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	EXPECT_GT(vswap_stat("declined"), declined);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
+	/* Reclaim is told not to try for a while */
+	for (int i = 0; i < 8; i++)
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+	EXPECT_GT(vswap_stat("give_up"), give_up);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
+	/* ... and can go again once it can be compressed */
+	fill_region(p, NR, PATTERN_WORD, 4);
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_WORD, 4), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+static void huge(struct __test_metadata *_metadata, enum pattern pattern)
+{
+	size_t nr = (8UL << 20) / page_size;
+	char *p = map_region(nr, true);
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		SKIP(return, "no transparent huge pages");
+
+	fill_region(p, nr, pattern, 5);
+	EXPECT_EQ(swap_out(p, nr), nr);
+	/* In any order, and only in part */
+	for (size_t i = 0; i < nr; i += 7)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, pattern, 5, i));
+	EXPECT_EQ(swap_out(p, nr), nr);
+	munmap(p + page_size, page_size * 99);
+	EXPECT_TRUE(pattern_check(p, page_size, pattern, 5, 0));
+	for (size_t i = 100; i < nr; i++)
+		ASSERT_TRUE(pattern_check(p + i * page_size, page_size, pattern, 5, i));
+	munmap(p, nr * page_size);
+}
+
+/* Huge pages are stored page by page behind a range of slots. */
+TEST_F(vswap_data, huge_zero)
+{
+	huge(_metadata, PATTERN_ZERO);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_F(vswap_data, huge_mixed)
+{
+	huge(_metadata, PATTERN_MIXED);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* tmpfs and shared memory, mapped and through read() and write(). */
+TEST_F(vswap_data, shmem)
+{
+	int fd = memfd_create("vswap", 0);
+	char buf[65536];
+	char *p;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(ftruncate(fd, NR * page_size), 0);
+	p = mmap(NULL, NR * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(p, MAP_FAILED);
+
+	for (int i = 0; i < 3; i++) {
+		fill_region(p, NR, PATTERN_MIXED, i);
+		for (int try = 0; try < 5; try++)
+			madvise(p, NR * page_size, MADV_PAGEOUT);
+		EXPECT_GT(vswap_stat("slots_used"), self->slots + NR / 2);
+		for (int j = 0; j < NR; j += 2) {
+			ASSERT_EQ(pread(fd, buf, page_size, j * page_size), page_size);
+			ASSERT_TRUE(pattern_check(buf, page_size, PATTERN_MIXED, i, j));
+		}
+		EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, i), NR);
+	}
+
+	for (int try = 0; try < 5; try++)
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+	munmap(p, NR * page_size);
+	/* A hole punched into what is swapped out, and the file truncated */
+	ASSERT_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			    0, NR / 4 * page_size), 0);
+	ASSERT_EQ(pread(fd, buf, page_size, 0), page_size);
+	EXPECT_TRUE(pattern_check(buf, page_size, PATTERN_ZERO, 0, 0));
+	ASSERT_EQ(ftruncate(fd, NR / 2 * page_size), 0);
+	ASSERT_EQ(pread(fd, buf, page_size, NR / 4 * page_size), page_size);
+	EXPECT_TRUE(pattern_check(buf, page_size, PATTERN_MIXED, 2, NR / 4));
+	close(fd);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation on the way out and in may fail: the data stays right and
+ * nothing leaks. Uses /proc/self/fail-nth, which makes the n-th allocation of
+ * this task fail; needs a kernel with failslab and fail_page_alloc.
+ */
+#include "../kselftest_harness.h"
+#include "vswap_util.h"
+
+#define NR		64
+#define MAX_NTH		400
+
+VSWAP_FIXTURE(vswap_fault);
+
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
+
+static const char *fault_setup(void)
+{
+	if (access("/proc/self/fail-nth", W_OK) || access(FAILSLAB, F_OK) ||
+	    access(FAIL_PAGE, F_OK))
+		return "no fault injection";
+	write_file(FAILSLAB "verbose", "0");
+	write_file(FAILSLAB "ignore-gfp-wait", "N");
+	write_file(FAIL_PAGE "verbose", "0");
+	write_file(FAIL_PAGE "ignore-gfp-wait", "N");
+	write_file(FAIL_PAGE "ignore-gfp-highmem", "N");
+	write_file(FAIL_PAGE "min-order", "0");
+	return NULL;
+}
+
+static int fail_fd;
+
+static void fail_arm(int nth)
+{
+	char text[16];
+	ssize_t ret;
+
+	snprintf(text, sizeof(text), "%d", nth);
+	ret = pwrite(fail_fd, text, strlen(text), 0);
+	(void)ret;
+}
+
+/* Disarm, true if the failure was injected. */
+static bool fail_done(void)
+{
+	char text[16] = "";
+	ssize_t ret;
+
+	ret = pread(fail_fd, text, sizeof(text) - 1, 0);
+	fail_arm(0);
+	return ret > 0 && !atoi(text);
+}
+
+#define FAULT_SETUP()							\
+	const char *why = fault_setup();				\
+									\
+	if (why)							\
+		SKIP(return, "%s", why);				\
+	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);		\
+	ASSERT_GE(fail_fd, 0)
+
+/* Swapping out with the n-th allocation failing, for all n there are. */
+TEST_F_TIMEOUT(vswap_fault, out, 300)
+{
+	char *p = map_region(NR, false);
+	bool injected = true;
+	int nth;
+
+	FAULT_SETUP();
+	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+		fill_region(p, NR, PATTERN_MIXED, nth);
+		fail_arm(nth);
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+		injected = fail_done();
+		ASSERT_EQ(check_region(p, NR, PATTERN_MIXED, nth), NR);
+	}
+	TH_LOG("%d allocations failed", nth - 2);
+	EXPECT_GT(nth, NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* The same from an empty device: clusters and tables have to be allocated. */
+TEST_F_TIMEOUT(vswap_fault, out_first, 300)
+{
+	char *p = map_region(NR, false);
+	long fail = vswap_stat("table_fail");
+
+	FAULT_SETUP();
+	for (int nth = 1; nth < 20; nth++) {
+		fill_region(p, NR, PATTERN_QUARTER, nth);
+		fail_arm(nth);
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+		fail_done();
+		ASSERT_EQ(check_region(p, NR, PATTERN_QUARTER, nth), NR);
+		/* Frees the clusters again */
+		madvise(p, NR * page_size, MADV_DONTNEED);
+		wait_slots(self->slots);
+	}
+	TH_LOG("%ld backing tables could not be allocated",
+	       vswap_stat("table_fail") - fail);
+	EXPECT_GT(vswap_stat("table_fail"), fail);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Huge pages: a store that fails half-way takes back what it has stored. */
+TEST_F_TIMEOUT(vswap_fault, out_huge, 300)
+{
+	size_t nr = (2UL << 20) / page_size;
+	char *p = map_region(nr, true);
+
+	FAULT_SETUP();
+	for (int nth = 1; nth < 2000; nth += 1 + nth / 8) {
+		fill_region(p, nr, PATTERN_QUARTER, nth);
+		fail_arm(nth);
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		fail_done();
+		ASSERT_EQ(check_region(p, nr, PATTERN_QUARTER, nth), nr);
+		madvise(p, nr * page_size, MADV_DONTNEED);
+	}
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Reading back with failing allocations. */
+TEST_F_TIMEOUT(vswap_fault, in, 300)
+{
+	char *p = map_region(NR, false);
+
+	FAULT_SETUP();
+	for (int nth = 1; nth < 80; nth++) {
+		fill_region(p, NR, PATTERN_MIXED, nth);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		fail_arm(nth);
+		madvise(p, NR * page_size, MADV_POPULATE_READ);
+		fail_done();
+		ASSERT_EQ(check_region(p, NR, PATTERN_MIXED, nth), NR);
+	}
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* fork() of many sharers with failing allocations: extend tables. */
+TEST_F_TIMEOUT(vswap_fault, fork, 300)
+{
+	char *p = map_region(NR, false);
+	int go[2], nr = 0, failed = 0, status;
+	char c;
+
+	FAULT_SETUP();
+	fill_region(p, NR, PATTERN_MIXED, 1);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(pipe(go), 0);
+	for (int i = 0; i < 20; i++) {
+		for (int nth = 1; nth < 80; nth += 1 + (i < 13) * 20) {
+			bool injected;
+			pid_t pid;
+
+			fail_arm(nth);
+			pid = fork();
+			if (!pid) {
+				fail_arm(0);
+				close(go[1]);
+				if (read(go[0], &c, 1))
+					_exit(2);
+				_exit(check_region(p, NR, PATTERN_MIXED, 1) != NR);
+			}
+			injected = fail_done();
+			if (pid > 0)
+				nr++;
+			else
+				failed++;
+			if (!injected || nr > 60)
+				break;
+		}
+	}
+	close(go[1]);
+	TH_LOG("%d forks, %d more failed", nr, failed);
+	EXPECT_GT(failed, 0);
+	while (nr--) {
+		ASSERT_GT(wait(&status), 0);
+		EXPECT_EQ(status, 0);
+	}
+	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 1), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN

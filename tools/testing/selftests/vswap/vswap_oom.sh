@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# With zswap full and no device, memory runs out: the OOM killer has to come, in
+# time, and the machine has to go on.
+ksft_skip=4
+
+[ -w /sys/kernel/mm/vswap/mode ] || { echo "1..0 # SKIP no CONFIG_VSWAP"; exit $ksft_skip; }
+[ "$(wc -l </proc/swaps)" -eq 1 ] || { echo "1..0 # SKIP there are swap devices"; exit $ksft_skip; }
+
+param=/sys/module/zswap/parameters
+percent=$(cat $param/max_pool_percent)
+total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+fail=0 n=0
+
+# Run push in a shell that is killed first, so that nobody else is.
+hog()
+{
+	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 120 ./push $*" >/dev/null 2>&1
+	echo $?
+}
+
+# expect TEXT WANT GOT
+expect()
+{
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1: $3 instead of $2"
+		fail=1
+	fi
+}
+
+echo "TAP version 13"
+echo "1..5"
+echo 1 >$param/enabled
+echo 10 >$param/max_pool_percent
+kills=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
+expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
+expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
+now=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
+expect "by the OOM killer" 1 "$([ "$now" -ge $((kills + 2)) ] && echo 1 || echo "$kills then $now")"
+
+# Everything is given back, and works as before
+i=0
+while [ "$(awk '/^slots_used/ { print $2 }' /sys/kernel/debug/vswap/stats)" -gt 1000 ] && [ $i -lt 50 ]; do
+	sleep 0.2
+	i=$((i + 1))
+done
+expect "slots are given back" 1 "$([ $i -lt 50 ] && echo 1 || cat /sys/kernel/debug/vswap/stats)"
+echo "$percent" >$param/max_pool_percent
+expect "swapping goes on" 0 "$(hog -p word $((total / 2)))"
+exit $fail

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The system calls and files that come across swap entries. */
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include "../kselftest_harness.h"
+#include "vswap_util.h"
+
+#define NR	256
+
+VSWAP_FIXTURE(vswap_paths);
+
+static long smaps_kb(const char *p, const char *key)
+{
+	char line[256], start[32];
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool here = false;
+	long kb = -1;
+
+	if (!f)
+		return -1;
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)p);
+	while (kb < 0 && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, start, strlen(start)))
+			here = true;
+		else if (here && !strncmp(line, key, strlen(key)))
+			kb = strtol(line + strlen(key), NULL, 10);
+	}
+	fclose(f);
+	return kb;
+}
+
+/* What a process has in virtual slots shows in its figures. */
+TEST_F(vswap_paths, smaps)
+{
+	long kb = NR * page_size / 1024;
+	char *p = map_region(NR, false);
+	int go[2], ready[2], nr = 3;
+	char c = 0;
+
+	/* Out of the way of neighbours that would be merged with it */
+	mprotect(p, NR * page_size, PROT_READ | PROT_WRITE | PROT_EXEC);
+	fill_region(p, NR, PATTERN_MIXED, 1);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(smaps_kb(p, "Swap:"), kb);
+	EXPECT_EQ(smaps_kb(p, "SwapPss:"), kb);
+	EXPECT_GE(read_key("/proc/self/status", "VmSwap"), kb);
+
+	ASSERT_EQ(pipe(go), 0);
+	ASSERT_EQ(pipe(ready), 0);
+	for (int i = 0; i < nr; i++) {
+		if (fork())
+			continue;
+		close(go[1]);
+		if (write(ready[1], &c, 1) != 1 || read(go[0], &c, 1))
+			_exit(1);
+		_exit(0);
+	}
+	for (int i = 0; i < nr; i++)
+		ASSERT_EQ(read(ready[0], &c, 1), 1);
+	EXPECT_EQ(smaps_kb(p, "Swap:"), kb);
+	EXPECT_EQ(smaps_kb(p, "SwapPss:"), kb / (nr + 1));
+	close(go[1]);
+	while (wait(NULL) > 0)
+		;
+	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 1), NR);
+	EXPECT_EQ(smaps_kb(p, "Swap:"), 0);
+	munmap(p, NR * page_size);
+}
+
+/* madvise() in all its kinds. */
+TEST_F(vswap_paths, madvise)
+{
+	char *p = map_region(NR, false);
+	unsigned char vec[NR];
+
+	fill_region(p, NR, PATTERN_MIXED, 2);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(mincore(p, NR * page_size, vec), 0);
+	for (int i = 0; i < NR; i++)
+		EXPECT_FALSE(vec[i] & 1);
+
+	/* Read ahead into the swap cache, where mincore() sees it */
+	ASSERT_EQ(madvise(p, NR * page_size, MADV_WILLNEED), 0);
+	ASSERT_EQ(mincore(p, NR * page_size, vec), 0);
+	for (int i = 0; i < NR; i++)
+		EXPECT_TRUE(vec[i] & 1);
+	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 2), NR);
+
+	/* Thrown away, in part */
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(madvise(p, NR / 2 * page_size, MADV_DONTNEED), 0);
+	EXPECT_EQ(check_region(p, NR / 2, PATTERN_ZERO, 0), NR / 2);
+	for (int i = NR / 2; i < NR; i++)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
+					  PATTERN_MIXED, 2, i));
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(madvise(p, NR * page_size, MADV_FREE), 0);
+	EXPECT_EQ(count_swapped(p, NR), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_ZERO, 0), NR);
+
+	/* Locked into memory */
+	fill_region(p, NR, PATTERN_MIXED, 3);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(mlock(p, NR * page_size), 0);
+	EXPECT_EQ(count_swapped(p, NR), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 3), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Only the page that is asked for is read. */
+TEST_F(vswap_paths, no_readahead)
+{
+	char *p = map_region(NR, false);
+
+	fill_region(p, NR, PATTERN_QUARTER, 4);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	for (int i = 0; i < NR; i += 16)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
+					  PATTERN_QUARTER, 4, i));
+	EXPECT_EQ(count_swapped(p, NR), NR - NR / 16);
+	EXPECT_LE(vswap_stat("slots_cached"), NR / 16);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A mapping moves with what is swapped out. */
+TEST_F(vswap_paths, mremap)
+{
+	char *p = map_region(NR, false), *q;
+
+	fill_region(p, NR, PATTERN_MIXED, 5);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	q = mmap(NULL, 2 * NR * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(q, MAP_FAILED);
+	p = mremap(p, NR * page_size, 2 * NR * page_size,
+		   MREMAP_MAYMOVE | MREMAP_FIXED, q);
+	ASSERT_EQ(p, q);
+	EXPECT_EQ(count_swapped(p, NR), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 5), NR);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+#ifndef UFFDIO_MOVE
+TEST_F(vswap_paths, uffd_move)
+{
+	SKIP(return, "built without UFFDIO_MOVE");
+}
+#else
+/* userfaultfd moves swap entries from one place to another. */
+TEST_F(vswap_paths, uffd_move)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
+	char *p = map_region(NR, false), *q = map_region(NR, false);
+	struct uffdio_register reg = {
+		.range = { (unsigned long)q, NR * page_size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	unsigned long done = 0;
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		SKIP(return, "no userfaultfd that moves");
+
+	fill_region(p, NR, PATTERN_MIXED, 6);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	/* Some in the swap cache, and exclusive */
+	EXPECT_EQ(check_region(p, NR / 4, PATTERN_MIXED, 6), NR / 4);
+	ASSERT_EQ(ioctl(fd, UFFDIO_REGISTER, &reg), 0);
+	while (done < NR * page_size) {
+		struct uffdio_move move = {
+			.dst = (unsigned long)q + done,
+			.src = (unsigned long)p + done,
+			.len = NR * page_size - done,
+		};
+
+		if (ioctl(fd, UFFDIO_MOVE, &move) && errno != EAGAIN)
+			break;
+		if (move.move > 0)
+			done += move.move;
+	}
+	EXPECT_EQ(done, NR * page_size);
+	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 6), NR);
+	close(fd);
+	munmap(p, NR * page_size);
+	munmap(q, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+#endif
+
+/* Pages that KSM has merged are swapped out and split again by writing. */
+TEST_F(vswap_paths, ksm)
+{
+	char *p = map_region(NR, false);
+	long pages;
+
+	if (access("/sys/kernel/mm/ksm/run", W_OK))
+		SKIP(return, "no KSM");
+
+	for (int i = 0; i < NR; i++)
+		pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, 7, i % 4);
+	ASSERT_EQ(madvise(p, NR * page_size, MADV_MERGEABLE), 0);
+	write_file("/sys/kernel/mm/ksm/pages_to_scan", "10000");
+	write_file("/sys/kernel/mm/ksm/sleep_millisecs", "10");
+	ASSERT_EQ(write_file("/sys/kernel/mm/ksm/run", "1"), 0);
+	for (int i = 0; i < 200; i++) {
+		pages = read_num("/sys/kernel/mm/ksm/pages_sharing");
+		if (pages >= NR - 4 * 2)
+			break;
+		usleep(50000);
+	}
+	EXPECT_GE(pages, NR / 2);
+	write_file("/sys/kernel/mm/ksm/run", "0");
+
+	EXPECT_GT(swap_out(p, NR), NR / 2);
+	for (int i = 0; i < NR; i += 2)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
+					  PATTERN_QUARTER, 7, i % 4));
+	fill_region(p, NR / 2, PATTERN_MIXED, 8);
+	EXPECT_GT(swap_out(p, NR), NR / 4);
+	EXPECT_EQ(check_region(p, NR / 2, PATTERN_MIXED, 8), NR / 2);
+	for (int i = NR / 2; i < NR; i++)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
+					  PATTERN_QUARTER, 7, i % 4));
+	write_file("/sys/kernel/mm/ksm/run", "2");
+	write_file("/sys/kernel/mm/ksm/run", "0");
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Compaction and page migration meet folios in the swap cache. */
+TEST_F(vswap_paths, compaction)
+{
+	char *p = map_region(NR, false);
+
+	fill_region(p, NR, PATTERN_MIXED, 9);
+	for (int i = 0; i < 5; i++) {
+		ASSERT_EQ(swap_out(p, NR), NR);
+		/* Into the swap cache, not mapped */
+		madvise(p, NR * page_size, MADV_WILLNEED);
+		write_file("/proc/sys/vm/compact_memory", "1");
+		EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 9), NR);
+	}
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the vswap tests share: regions of pages, counters, cgroups. */
+#ifndef _VSWAP_UTIL_H
+#define _VSWAP_UTIL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "pattern.h"
+
+#define VSWAP_MODE	"/sys/kernel/mm/vswap/mode"
+#define VSWAP_STATS	"/sys/kernel/debug/vswap/stats"
+#define ZSWAP_PARAM	"/sys/module/zswap/parameters/"
+#define ZSWAP_DEBUG	"/sys/kernel/debug/zswap/"
+#define CGROUP		"/sys/fs/cgroup"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+#define PM_PRESENT	(1ULL << 63)
+#define PM_SWAP		(1ULL << 62)
+
+static size_t page_size;
+
+static inline int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static inline int read_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	size_t len = 0;
+	ssize_t ret;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size - 1 && (ret = read(fd, buf + len, size - 1 - len)) > 0)
+		len += ret;
+	close(fd);
+	buf[len] = 0;
+	return len;
+}
+
+/* The number behind @key at the start of a line of @path, -1 if it is not there. */
+static inline long read_key(const char *path, const char *key)
+{
+	static char buf[65536];
+	size_t len = strlen(key);
+	char *line, *save = NULL;
+
+	if (read_file(path, buf, sizeof(buf)) < 0)
+		return -1;
+	for (line = strtok_r(buf, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (!strncmp(line, key, len) &&
+		    (line[len] == ' ' || line[len] == ':' || line[len] == '\t'))
+			return strtol(line + len + 1, NULL, 10);
+	}
+	return -1;
+}
+
+static inline long read_num(const char *path)
+{
+	char buf[64];
+
+	return read_file(path, buf, sizeof(buf)) > 0 ? strtol(buf, NULL, 10) : -1;
+}
+
+static inline long vswap_stat(const char *key)
+{
+	return read_key(VSWAP_STATS, key);
+}
+
+/* Why the tests can't run here, NULL if they can. */
+static inline const char *vswap_missing(void)
+{
+	page_size = sysconf(_SC_PAGESIZE);
+	if (geteuid())
+		return "needs root";
+	if (access(VSWAP_MODE, W_OK))
+		return "no " VSWAP_MODE ", the kernel has no CONFIG_VSWAP";
+	if (access(VSWAP_STATS, R_OK))
+		return "no " VSWAP_STATS ", debugfs is not mounted";
+	if (write_file(ZSWAP_PARAM "enabled", "1"))
+		return "zswap can't be enabled";
+	return NULL;
+}
+
+/* Anonymous memory, small pages unless asked otherwise. */
+static inline char *map_region(size_t nr, bool huge)
+{
+	size_t align = 2UL << 20, size = nr * page_size;
+	char *p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *start;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	start = (char *)(((unsigned long)p + align - 1) & ~(align - 1));
+	if (start != p)
+		munmap(p, start - p);
+	munmap(start + size, p + align - start);
+	madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return start;
+}
+
+static inline void fill_region(char *p, size_t nr, enum pattern pattern,
+			       unsigned long seed)
+{
+	for (size_t i = 0; i < nr; i++)
+		pattern_fill(p + i * page_size, page_size, pattern, seed, i);
+}
+
+/* The first page that is not what it should be, @nr if all are. */
+static inline size_t check_region(const char *p, size_t nr,
+				  enum pattern pattern, unsigned long seed)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (!pattern_check(p + i * page_size, page_size, pattern, seed, i))
+			break;
+	return i;
+}
+
+/* How many pages of a region are swapped out? */
+static inline size_t count_swapped(const char *p, size_t nr)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	size_t n = 0;
+	uint64_t v;
+
+	for (size_t i = 0; i < nr; i++) {
+		off_t off = ((unsigned long)p / page_size + i) * sizeof(v);
+
+		if (pread(fd, &v, sizeof(v), off) == sizeof(v) && (v & PM_SWAP))
+			n++;
+	}
+	close(fd);
+	return n;
+}
+
+/*
+ * Swap out a region. Pages may be busy for a moment, and vswap may have given up
+ * for a second on what could not be compressed, so try some times.
+ */
+static inline size_t swap_out(char *p, size_t nr)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 300 && n < nr; i++) {
+		if (i)
+			usleep(10000);
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		n = count_swapped(p, nr);
+	}
+	return n;
+}
+
+/* Slots are freed by exiting processes, not by wait(): give them some time. */
+static inline long wait_slots(long limit)
+{
+	long used = 0;
+
+	for (int i = 0; i < 200; i++) {
+		used = vswap_stat("slots_used");
+		if (used <= limit)
+			break;
+		usleep(20000);
+	}
+	return used;
+}
+
+/* A cgroup of this process' own, below the root. */
+static inline int cgroup_enter(char *path, size_t size, const char *name)
+{
+	char file[256], pid[32];
+
+	snprintf(path, size, CGROUP "/%s_%d", name, getpid());
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	return write_file(file, pid);
+}
+
+static inline void cgroup_leave(const char *path)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	write_file(CGROUP "/cgroup.procs", pid);
+	for (int i = 0; i < 50 && rmdir(path) && errno == EBUSY; i++)
+		usleep(20000);
+}
+
+static inline int cgroup_write(const char *path, const char *file,
+			       const char *text)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s/%s", path, file);
+	return write_file(name, text);
+}
+
+static inline long cgroup_read(const char *path, const char *file)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s/%s", path, file);
+	return read_num(name);
+}
+
+static inline long cgroup_read_key(const char *path, const char *file,
+				   const char *key)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s/%s", path, file);
+	return read_key(name, key);
+}
+
+/* What each test file starts from: a cgroup, mode auto, slots counted. */
+#define VSWAP_FIXTURE(fixture)						\
+FIXTURE(fixture) {							\
+	char cgroup[128];						\
+	long slots;							\
+};									\
+FIXTURE_SETUP(fixture)							\
+{									\
+	const char *missing = vswap_missing();				\
+									\
+	if (missing)							\
+		SKIP(return, "%s", missing);				\
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),	\
+			       #fixture), 0);				\
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);			\
+	self->slots = vswap_stat("slots_used");				\
+}									\
+FIXTURE_TEARDOWN(fixture)						\
+{									\
+	cgroup_leave(self->cgroup);					\
+}
+
+#endif
