@@ -173,13 +173,38 @@ static bool vswap_del_free_cluster(struct swap_info_struct *si,
 	return free;
 }
 
+/*
+ * Map a page at the end of the array. Reclaim may wait for vswap_mutex, so nobody
+ * may enter it while holding the mutex; page tables are allocated here too.
+ */
+static int vswap_map_page(struct vswap_array *array)
+{
+	unsigned long addr = vswap_page_addr(array, array->nr_pages);
+	unsigned int noreclaim_flag = memalloc_noreclaim_save();
+	struct page *page = vswap_alloc_page();
+	int err = -ENOMEM;
+
+	if (!page)
+		goto out;
+
+	err = vm_area_map_pages(array->area, addr, addr + PAGE_SIZE, &page);
+	if (err) {
+		__free_page(page);
+		goto out;
+	}
+
+	/* Clusters point to memory that nothing else points to. */
+	kmemleak_alloc((void *)addr, PAGE_SIZE, 1, GFP_KERNEL);
+out:
+	memalloc_noreclaim_restore(noreclaim_flag);
+	return err;
+}
+
 /* Map one more page of clusters and make them available. */
 static int vswap_grow_array(struct swap_info_struct *si,
 			    struct vswap_array *array)
 {
-	unsigned long addr = vswap_page_addr(array, array->nr_pages);
 	unsigned long first, end, i;
-	struct page *page;
 	int err;
 
 	lockdep_assert_held(&vswap_mutex);
@@ -187,18 +212,9 @@ static int vswap_grow_array(struct swap_info_struct *si,
 	if (array->nr_pages == vswap_max_pages(array))
 		return -ENOSPC;
 
-	page = vswap_alloc_page();
-	if (!page)
-		return -ENOMEM;
-
-	err = vm_area_map_pages(array->area, addr, addr + PAGE_SIZE, &page);
-	if (err) {
-		__free_page(page);
+	err = vswap_map_page(array);
+	if (err)
 		return err;
-	}
-
-	/* Clusters point to memory that nothing else points to. */
-	kmemleak_alloc((void *)addr, PAGE_SIZE, 1, GFP_KERNEL);
 
 	first = vswap_nr_clusters(array, array->nr_pages);
 	end = vswap_nr_clusters(array, ++array->nr_pages);
@@ -289,18 +305,11 @@ void vswap_cluster_freed(struct swap_info_struct *si)
 bool vswap_grow(void)
 {
 	struct swap_info_struct *si = vswap_info;
-	unsigned int noreclaim_flag;
 	int err = 0;
 
-	/*
-	 * Reclaim may wait for the mutex, so nobody may enter it while holding
-	 * the mutex: page tables are allocated below with GFP_KERNEL.
-	 */
 	mutex_lock(&vswap_mutex);
-	noreclaim_flag = memalloc_noreclaim_save();
 	if (list_empty(&si->free_clusters))
 		err = vswap_grow_array(si, &vswap_array);
-	memalloc_noreclaim_restore(noreclaim_flag);
 	mutex_unlock(&vswap_mutex);
 
 	if (err)
@@ -648,6 +657,7 @@ static int __init vswap_init(void)
 		    SWP_SYNCHRONOUS_IO;
 
 	vswap_info = si;
+	/* Initialized before it can be found by type, as in alloc_swap_info() */
 	smp_store_release(&swap_info[SWP_TYPE_VSWAP], si);
 	return 0;
 
@@ -659,6 +669,7 @@ fail:
 	pr_err("no memory for the virtual device, swapping to plain slots only\n");
 	return -ENOMEM;
 }
+
 /* Comes after swapfile_init(), which finds the limit of the entry format. */
 subsys_initcall(vswap_init);
 

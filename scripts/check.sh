@@ -30,6 +30,7 @@ t()
 # part of the series as a whole, and a file of tests may be named after its tests.
 checkpatch_patch()
 {
+	grep -q '^diff --git' "$top/patches/$1" || return 0
 	"$cache/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet \
 		--ignore FILE_PATH_CHANGES,GIT_COMMIT_ID "$top/patches/$1"
 }

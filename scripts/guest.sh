@@ -48,7 +48,7 @@ timeout --kill-after=10 "$limit" qemu-system-x86_64 "${args[@]}" \
 	-serial "file:$log" -serial "file:$dir/job" -append "$append loglevel=7" \
 	</dev/null >"$dir/qemu.log" 2>&1 &
 qemu=$!
-tr -d '\r' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
+sed -u 's,\r,,' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
 rc=0
 wait $qemu || rc=$?
 if [ $rc -ne 0 ]; then

@@ -8,7 +8,7 @@
 build_packages="build-essential flex bison bc libelf-dev libssl-dev cpio rsync
 	kmod ccache python3 git perl xz-utils"
 guest_packages="busybox-static"
-check_packages="shellcheck sparse"
+check_packages="shellcheck sparse python3-ply python3-git"
 cross_packages="gcc-aarch64-linux-gnu"
 
 missing()

@@ -16,24 +16,36 @@ trap 'rm -rf "$tmp"' EXIT
 # New files of the series, and where they first appear
 new=$(git diff --name-only --diff-filter=A base HEAD)
 
+format_patch()
+{
+	local commit=$1
+	shift
+
+	git format-patch -k --stdout --zero-commit --no-signature --no-stat -s \
+		"$commit^..$commit" "$@"
+}
+
 {
 	echo "# The steps of the series in order: the patch with its edits of existing files,"
 	echo "# and the new files that come with it."
 	git rev-list --reverse base..HEAD | {
 		n=0
 		while read -r commit; do
-			n=$((n + 1))
-			name=$(printf '%04d-%s.patch' $n "$(git log -1 --format=%f "$commit" | cut -c 1-52)")
 			exclude=()
 			for f in $new; do exclude+=(":(exclude)$f"); done
-			git format-patch -1 -k --stdout --zero-commit --no-signature --no-stat \
-				-s "$commit" -- . "${exclude[@]}" >"$tmp/$name"
-			# Steps that only add files have no diff: keep the changelog
-			[ -s "$tmp/$name" ] ||
-				git format-patch -1 -k --stdout --zero-commit --no-signature --no-stat \
-					-s "$commit" | sed '/^---$/q' >"$tmp/$name"
+			added=$(git diff-tree --no-commit-id --name-only -r --diff-filter=A "$commit")
+			edited=$(git diff-tree --no-commit-id --name-only -r "$commit" -- . "${exclude[@]}")
+			# A commit that only edits new files has gone into them
+			[ -n "$added$edited" ] || continue
+			n=$((n + 1))
+			name=$(printf '%04d-%s.patch' $n "$(git log -1 --format=%f "$commit" | cut -c 1-52)")
+			if [ -n "$edited" ]; then
+				format_patch "$commit" -- . "${exclude[@]}" >"$tmp/$name"
+			else
+				format_patch "$commit" | sed '/^diff --git/,$d' >"$tmp/$name"
+			fi
 			printf '%s' "$name"
-			for f in $(git diff-tree --no-commit-id --name-only -r --diff-filter=A "$commit"); do
+			for f in $added; do
 				! git cat-file -e "HEAD:$f" 2>/dev/null || printf ' %s' "$f"
 			done
 			echo

@@ -175,4 +175,5 @@ static struct kunit_suite vswap_backing_test_suite = {
 	.name = "vswap_backing",
 	.test_cases = vswap_backing_test_cases,
 };
+
 kunit_test_suite(vswap_backing_test_suite);

@@ -196,4 +196,5 @@ static struct kunit_suite vswap_test_suite = {
 	.exit = vswap_test_exit,
 	.test_cases = vswap_test_cases,
 };
+
 kunit_test_suite(vswap_test_suite);

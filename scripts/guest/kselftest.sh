@@ -1,29 +1,45 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Run the kselftests in the guest, one after the other, as KTAP with one test
-# line for each program. only=NAME on the command line picks one.
+# Run the kselftests in the guest, one after the other, as KTAP. only=NAME on the
+# command line picks one.
 only=$(sed -n 's/.*\bonly=\([a-z0-9_.-]*\).*/\1/p' /proc/cmdline)
 rc=0
+
+run()
+{
+	[ -z "$only" ] || [ "$only" = "${1%.sh}" ] || return 0
+	echo "# vswap: $1"
+	"./$1"
+	status=$?
+	case $status in
+	0 | 4) ;;
+	*) echo "# vswap: $1: exit status $status"; rc=1 ;;
+	esac
+}
+
+# What lies around must not be a leak; only the debug kernel can tell.
+scan_for_leaks()
+{
+	[ -w /sys/kernel/debug/kmemleak ] || return 0
+	for _ in 1 2; do
+		sleep 6
+		echo scan >/sys/kernel/debug/kmemleak
+	done
+	if [ -s /sys/kernel/debug/kmemleak ]; then
+		cat /sys/kernel/debug/kmemleak >/dev/kmsg
+		echo "not ok leaks"
+		rc=1
+	else
+		echo "ok no leaks"
+	fi
+}
 
 echo 1 >/sys/module/zswap/parameters/enabled
 cd /tests/vswap || exit 1
 for t in vswap_*; do
-	[ -z "$only" ] || [ "$only" = "${t%.sh}" ] || continue
-	echo "# vswap: $t"
-	"./$t"
-	status=$?
-	case $status in
-	0 | 4) ;;
-	*) echo "# vswap: $t: exit status $status"; rc=1 ;;
-	esac
+	[ "$t" = vswap_oom.sh ] || run "$t"
 done
-
-# What lies around must not be a leak; only the debug kernel can tell.
-if [ -w /sys/kernel/debug/kmemleak ]; then
-	for i in 1 2; do
-		echo scan >/sys/kernel/debug/kmemleak
-		sleep 2
-	done
-	cat /sys/kernel/debug/kmemleak >/dev/kmsg
-fi
+# The leak checker gives up when memory runs out, so it comes before that
+scan_for_leaks
+run vswap_oom.sh
 exit $rc

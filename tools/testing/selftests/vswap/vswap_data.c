@@ -8,7 +8,7 @@
 VSWAP_FIXTURE(vswap_data);
 
 /* Pages of zeroes take a slot and nothing else. */
-TEST_F(vswap_data, zero)
+VSWAP_TEST(vswap_data, zero)
 {
 	char *p = map_region(NR, false);
 	long zero = vswap_stat("slots_zero"), zswap = vswap_stat("slots_zswap");
@@ -23,7 +23,7 @@ TEST_F(vswap_data, zero)
 }
 
 /* Everything else goes to zswap. */
-TEST_F(vswap_data, compressed)
+VSWAP_TEST(vswap_data, compressed)
 {
 	char *p = map_region(NR, false);
 	long zswap = vswap_stat("slots_zswap");
@@ -37,7 +37,7 @@ TEST_F(vswap_data, compressed)
 }
 
 /* A page that changes its kind drops what backed it before. */
-TEST_F(vswap_data, rewrite)
+VSWAP_TEST(vswap_data, rewrite)
 {
 	char *p = map_region(NR, false);
 
@@ -54,7 +54,7 @@ TEST_F(vswap_data, rewrite)
 }
 
 /* What can't be compressed and has no device to go to stays in memory. */
-TEST_F(vswap_data, incompressible)
+VSWAP_TEST(vswap_data, incompressible)
 {
 	char *p = map_region(NR, false);
 	char swaps[4096];
@@ -103,20 +103,20 @@ static void huge(struct __test_metadata *_metadata, enum pattern pattern)
 }
 
 /* Huge pages are stored page by page behind a range of slots. */
-TEST_F(vswap_data, huge_zero)
+VSWAP_TEST(vswap_data, huge_zero)
 {
 	huge(_metadata, PATTERN_ZERO);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-TEST_F(vswap_data, huge_mixed)
+VSWAP_TEST(vswap_data, huge_mixed)
 {
 	huge(_metadata, PATTERN_MIXED);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* tmpfs and shared memory, mapped and through read() and write(). */
-TEST_F(vswap_data, shmem)
+VSWAP_TEST(vswap_data, shmem)
 {
 	int fd = memfd_create("vswap", 0);
 	char buf[65536];

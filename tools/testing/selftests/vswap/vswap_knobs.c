@@ -14,7 +14,7 @@ static bool have_devices(void)
 }
 
 /* The three modes can be set and are shown; anything else changes nothing. */
-TEST_F(vswap_knobs, mode)
+VSWAP_TEST(vswap_knobs, mode)
 {
 	static const char * const bad[] = { "", "\n", "on", "autoo", "aut", "1", "never always" };
 	char buf[64];
@@ -38,7 +38,7 @@ TEST_F(vswap_knobs, mode)
 }
 
 /* Slots live on when the mode changes, and new ones follow it. */
-TEST_F(vswap_knobs, switch_mode)
+VSWAP_TEST(vswap_knobs, switch_mode)
 {
 	char *p = map_region(NR, false), *q = map_region(NR, false);
 
@@ -64,7 +64,7 @@ TEST_F(vswap_knobs, switch_mode)
 }
 
 /* zswap can be switched off while it holds pages. */
-TEST_F(vswap_knobs, zswap_off)
+VSWAP_TEST(vswap_knobs, zswap_off)
 {
 	char *p = map_region(NR, false);
 
@@ -84,7 +84,7 @@ TEST_F(vswap_knobs, zswap_off)
 }
 
 /* The compressor can be changed while zswap holds pages. */
-TEST_F(vswap_knobs, zswap_compressor)
+VSWAP_TEST(vswap_knobs, zswap_compressor)
 {
 	static const char * const names[] = { "lzo", "zstd", "deflate", "lz4" };
 	char *p = map_region(NR, false);
@@ -103,7 +103,7 @@ TEST_F(vswap_knobs, zswap_compressor)
 }
 
 /* The virtual device is no capacity and no device. */
-TEST_F(vswap_knobs, not_a_device)
+VSWAP_TEST(vswap_knobs, not_a_device)
 {
 	long total = read_key("/proc/meminfo", "SwapTotal");
 	long free = read_key("/proc/meminfo", "SwapFree");
@@ -125,7 +125,7 @@ TEST_F(vswap_knobs, not_a_device)
 }
 
 /* A mapping larger than memory and devices is no obvious overcommit. */
-TEST_F(vswap_knobs, overcommit)
+VSWAP_TEST(vswap_knobs, overcommit)
 {
 	size_t size = read_key("/proc/meminfo", "MemTotal") * 1024UL * 4 +
 		      read_key("/proc/meminfo", "SwapTotal") * 1024UL;

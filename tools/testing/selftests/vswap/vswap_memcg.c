@@ -8,7 +8,7 @@
 VSWAP_FIXTURE(vswap_memcg);
 
 /* memory.swap is about devices: its limit does not keep pages out of zswap. */
-TEST_F(vswap_memcg, swap_max_zero)
+VSWAP_TEST(vswap_memcg, swap_max_zero)
 {
 	char *p = map_region(NR, false);
 
@@ -25,7 +25,7 @@ TEST_F(vswap_memcg, swap_max_zero)
 }
 
 /* memory.zswap.max=0 keeps a cgroup out of zswap. */
-TEST_F(vswap_memcg, zswap_max_zero)
+VSWAP_TEST(vswap_memcg, zswap_max_zero)
 {
 	char *p = map_region(NR, false);
 
@@ -48,7 +48,7 @@ TEST_F(vswap_memcg, zswap_max_zero)
 }
 
 /* memory.zswap.max holds within the batch that the statistics lag behind. */
-TEST_F(vswap_memcg, zswap_max)
+VSWAP_TEST(vswap_memcg, zswap_max)
 {
 	char *p = map_region(NR, false);
 	long current;
@@ -66,7 +66,7 @@ TEST_F(vswap_memcg, zswap_max)
 }
 
 /* A cgroup can use several times its memory. */
-TEST_F(vswap_memcg, overflow)
+VSWAP_TEST(vswap_memcg, overflow)
 {
 	char *p = map_region(4 * NR, false);
 
@@ -85,7 +85,7 @@ TEST_F(vswap_memcg, overflow)
 }
 
 /* Pages outlive the cgroup that swapped them out. */
-TEST_F(vswap_memcg, removed)
+VSWAP_TEST(vswap_memcg, removed)
 {
 	int fd = memfd_create("vswap", 0), status;
 	char *p;
@@ -118,7 +118,7 @@ TEST_F(vswap_memcg, removed)
 }
 
 /* memory.reclaim reaches what only zswap can take. */
-TEST_F(vswap_memcg, proactive_reclaim)
+VSWAP_TEST(vswap_memcg, proactive_reclaim)
 {
 	char *p = map_region(NR, false);
 

@@ -19,7 +19,7 @@ static long wait_memory(long limit)
 }
 
 /* Slots cost what they should, and nothing once they are free. */
-TEST_F_TIMEOUT(vswap_memory, grow_and_shrink, 120)
+VSWAP_TEST(vswap_memory, grow_and_shrink)
 {
 	size_t nr = (256UL << 20) / page_size;
 	long before, used, slots, grow = vswap_stat("grow");
@@ -52,7 +52,7 @@ TEST_F_TIMEOUT(vswap_memory, grow_and_shrink, 120)
 }
 
 /* Growing and shrinking while others look up stale entries. */
-TEST_F_TIMEOUT(vswap_memory, race, 120)
+VSWAP_TEST(vswap_memory, race)
 {
 	size_t nr = 2048;
 	char *p = map_region(nr, false);

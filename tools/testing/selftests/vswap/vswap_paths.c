@@ -31,7 +31,7 @@ static long smaps_kb(const char *p, const char *key)
 }
 
 /* What a process has in virtual slots shows in its figures. */
-TEST_F(vswap_paths, smaps)
+VSWAP_TEST(vswap_paths, smaps)
 {
 	long kb = NR * page_size / 1024;
 	char *p = map_region(NR, false);
@@ -69,7 +69,7 @@ TEST_F(vswap_paths, smaps)
 }
 
 /* madvise() in all its kinds. */
-TEST_F(vswap_paths, madvise)
+VSWAP_TEST(vswap_paths, madvise)
 {
 	char *p = map_region(NR, false);
 	unsigned char vec[NR];
@@ -110,7 +110,7 @@ TEST_F(vswap_paths, madvise)
 }
 
 /* Only the page that is asked for is read. */
-TEST_F(vswap_paths, no_readahead)
+VSWAP_TEST(vswap_paths, no_readahead)
 {
 	char *p = map_region(NR, false);
 
@@ -126,7 +126,7 @@ TEST_F(vswap_paths, no_readahead)
 }
 
 /* A mapping moves with what is swapped out. */
-TEST_F(vswap_paths, mremap)
+VSWAP_TEST(vswap_paths, mremap)
 {
 	char *p = map_region(NR, false), *q;
 
@@ -144,13 +144,13 @@ TEST_F(vswap_paths, mremap)
 }
 
 #ifndef UFFDIO_MOVE
-TEST_F(vswap_paths, uffd_move)
+VSWAP_TEST(vswap_paths, uffd_move)
 {
 	SKIP(return, "built without UFFDIO_MOVE");
 }
 #else
 /* userfaultfd moves swap entries from one place to another. */
-TEST_F(vswap_paths, uffd_move)
+VSWAP_TEST(vswap_paths, uffd_move)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
 	char *p = map_region(NR, false), *q = map_region(NR, false);
@@ -191,7 +191,7 @@ TEST_F(vswap_paths, uffd_move)
 #endif
 
 /* Pages that KSM has merged are swapped out and split again by writing. */
-TEST_F(vswap_paths, ksm)
+VSWAP_TEST(vswap_paths, ksm)
 {
 	char *p = map_region(NR, false);
 	long pages;
@@ -231,7 +231,7 @@ TEST_F(vswap_paths, ksm)
 }
 
 /* Compaction and page migration meet folios in the swap cache. */
-TEST_F(vswap_paths, compaction)
+VSWAP_TEST(vswap_paths, compaction)
 {
 	char *p = map_region(NR, false);
 

@@ -20,7 +20,7 @@ static int reap(int nr)
 }
 
 /* More sharers than the swap table can count: the extend table has the rest. */
-TEST_F(vswap_share, many_sharers)
+VSWAP_TEST(vswap_share, many_sharers)
 {
 	char *p = map_region(NR, false);
 	int pipefd[2], nr = 40;
@@ -50,7 +50,7 @@ TEST_F(vswap_share, many_sharers)
 }
 
 /* A write in one process does not show in the other, swapped out or not. */
-TEST_F(vswap_share, copy_on_write)
+VSWAP_TEST(vswap_share, copy_on_write)
 {
 	char *p = map_region(NR, false);
 	pid_t pid;
@@ -81,7 +81,7 @@ TEST_F(vswap_share, copy_on_write)
 }
 
 /* Forks, writes, reads, unmaps and deaths at the same time. */
-TEST_F(vswap_share, storm)
+VSWAP_TEST(vswap_share, storm)
 {
 	char *p = map_region(NR, false);
 	int nr = 12;
@@ -113,7 +113,7 @@ TEST_F(vswap_share, storm)
 }
 
 /* A killed process gives its slots back. */
-TEST_F(vswap_share, killed)
+VSWAP_TEST(vswap_share, killed)
 {
 	int pipefd[2], status;
 	pid_t pid;
@@ -140,7 +140,7 @@ TEST_F(vswap_share, killed)
 }
 
 /* Another process reads swapped out pages. */
-TEST_F(vswap_share, read_remote)
+VSWAP_TEST(vswap_share, read_remote)
 {
 	char *p = map_region(NR, false), *q = map_region(NR, false);
 	struct iovec local = { q, NR * page_size }, remote = { p, NR * page_size };

@@ -238,6 +238,9 @@ static inline long cgroup_read_key(const char *path, const char *file,
 	return read_key(name, key);
 }
 
+/* Debug kernels in an emulator are slow. */
+#define VSWAP_TEST(fixture, name) TEST_F_TIMEOUT(fixture, name, 600)
+
 /* What each test file starts from: a cgroup, mode auto, slots counted. */
 #define VSWAP_FIXTURE(fixture)						\
 FIXTURE(fixture) {							\
