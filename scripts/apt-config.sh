@@ -3,6 +3,7 @@
 # Write an apt configuration of our own, which adds Debian's backports to what
 # the machine has without touching the machine's configuration, update its
 # lists once a day, and print its path for APT_CONFIG.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 dir=$cache/apt
@@ -12,6 +13,7 @@ mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
 . /etc/os-release
 
 # Where this machine gets its own packages from
+# shellcheck disable=SC2016
 mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
 		'Created-By: Packages' |
 	 sed -n "s/^$VERSION_CODENAME //p" | head -n 1)

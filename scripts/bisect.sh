@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build, at every step of the series, what the step touches, with CONFIG_VSWAP off
 # and, where it exists, on. As KTAP; a warning fails.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
+# shellcheck source=scripts/objects.sh
 . "$top/scripts/objects.sh"
 
 "$top/scripts/packages.sh" build >&2

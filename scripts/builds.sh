@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build what the series touches in configurations that lack something, for arm64
 # and with sparse, as KTAP. Any warning fails, in new files those of W=1 too.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
+# shellcheck source=scripts/objects.sh
 . "$top/scripts/objects.sh"
 
 "$top/scripts/packages.sh" build check cross >&2

@@ -3,7 +3,9 @@
 # Make a working kernel tree, $build/tree, with the series applied as commits on
 # top of the pristine kernel (tag "base"). Edit there, build with SRC=$build/tree
 # if you like, amend or rebase the commits, then "make refresh" brings it back.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
 dir=${TREE:-$build/tree}

@@ -6,6 +6,7 @@
 # What the job prints goes to standard output, the console to a log. The exit
 # status is the job's, or 1 if the guest did not come to an end by itself or
 # the kernel log has a warning in it.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 mem=512M cpus=2 limit=600 append='' disks=()
@@ -24,7 +25,8 @@ flavor=$1 job=$2
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-log=$build/log/guest-$flavor-$job.log
+name=$(echo "$append" | sed -n 's/.*only=\([a-z_]*\).*/-\1/p')
+log=$build/log/guest-$flavor-$job$name.log
 mkdir -p "$build/log"
 
 # TCG unless asked otherwise: KVM may be there and still not work.

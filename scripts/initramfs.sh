@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build the initramfs of the guests, $build/initramfs.gz: busybox, the kselftests
 # of the series and those of the kernel that apply, and the guest's own scripts.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 tests=$applied/tools/testing/selftests

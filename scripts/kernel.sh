@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build the kernel of a flavour: $build/FLAVOR/arch/x86/boot/bzImage
 # usage: kernel.sh FLAVOR [make goal...]
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 flavor=$1
 shift
 fragment=$top/configs/$flavor.config
 [ -f "$fragment" ] || die "FLAVOR=$flavor is unknown, known are:" \
-	"$(cd "$top/configs" && ls ./*.config | sed 's,./,,;s/\.config//' | grep -v guest | xargs)"
+	"$(find "$top/configs" -name '*.config' ! -name guest.config -printf '%f ' | sed 's/\.config//g')"
 out=$build/$flavor
 src=$applied
 [ "$flavor" != base ] || src=$(readlink -f "$cache/pristine")

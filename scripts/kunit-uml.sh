@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Run the KUnit tests of the series as User Mode Linux, which is the build without
 # transparent huge pages, on the tree with the series applied.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 # kunit.py wants a tree without build results in it, which ours is.

@@ -3,7 +3,9 @@
 # Write the series as it would be mailed, out/series/: a cover letter and every
 # step with the new files it introduces.
 # usage: mail.sh [--verify]	--verify: apply it again with git am and compare
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
 out=$top/out/series

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # The objects that the series, or a step of it, touches.
 
 # objects_of FILE...: objects of the C files among them; for a header, the files

@@ -3,13 +3,20 @@
 # Make sure that the Debian packages that building and testing need are there.
 # As root they are installed, otherwise the command that does so is printed.
 # usage: packages.sh build|guest|check|cross
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
-build_packages="build-essential flex bison bc libelf-dev libssl-dev cpio rsync
-	kmod ccache python3 git perl xz-utils"
-guest_packages="busybox-static"
-check_packages="shellcheck sparse python3-ply python3-git"
-cross_packages="gcc-aarch64-linux-gnu"
+packages_of()
+{
+	case $1 in
+	build) echo build-essential flex bison bc libelf-dev libssl-dev cpio rsync \
+		kmod ccache python3 git perl xz-utils ;;
+	guest) echo busybox-static ;;
+	check) echo shellcheck sparse python3-ply python3-git ;;
+	cross) echo gcc-aarch64-linux-gnu ;;
+	*) die "no list of packages for $1" ;;
+	esac
+}
 
 missing()
 {
@@ -47,7 +54,7 @@ install_packages()
 
 install_qemu()
 {
-	local config
+	local config suite
 
 	if [ "$(id -u)" -ne 0 ]; then
 		command -v qemu-system-x86_64 >/dev/null && return
@@ -55,18 +62,16 @@ install_qemu()
 	fi
 	export DEBIAN_FRONTEND=noninteractive
 	config=$("$top/scripts/apt-config.sh")
-	if ! APT_CONFIG=$config apt-get -q -y -t "$(
-			. /etc/os-release; echo "$VERSION_CODENAME")-backports" \
-			install --no-install-recommends qemu-system-x86; then
+	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-backports
+	if ! APT_CONFIG=$config apt-get -q -y -t "$suite" install \
+			--no-install-recommends qemu-system-x86; then
 		apt-get -q update
 		apt-get -q -y install --no-install-recommends qemu-system-x86
 	fi
 }
 
 for set in "$@"; do
-	names=${set}_packages
-	# shellcheck disable=SC2046,SC2086
-	list=$(missing ${!names})
+	list=$(missing $(packages_of "$set"))
 	if [ -n "$list" ]; then
 		# shellcheck disable=SC2086
 		step "packages: $set" "$build/log/packages-$set.log" install_packages $list

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bring everything up to date that a guest of a flavour needs.
 # usage: prepare.sh [--kernel] FLAVOR...	--kernel: the kernel only
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 kernel_only=

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bring the commits of the working kernel tree back: edits of existing files into
 # patches/, new files into their place here. The tree has to be clean.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 dir=${TREE:-$build/tree}

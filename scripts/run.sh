@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The main job: build the kernel, boot it without a swap device, push more memory
 # than it has, verify every byte, and say so.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 "$top/scripts/prepare.sh" vswap

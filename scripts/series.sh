@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Reading patches/series: one line a step, the patch and behind it the new
 # files that come with it. A step without edits of existing files has a patch
 # with a changelog only.

@@ -3,6 +3,7 @@
 # Get the pristine kernel source and unpack it once, outside the checkout.
 # $cache/pristine is a link to it. KERNEL_SOURCE names a tarball to use instead
 # of Debian's package.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 download()

@@ -5,6 +5,7 @@
 # On the base kernel all of it passes but for test_zswap_incompressible. Two of
 # the tests want zswap to write back, which virtual slots can't do yet; they are
 # shown and not counted.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 rc=0

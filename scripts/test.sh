@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Everything that can be tested, as KTAP, and one line with the sum at the end.
 # TESTS picks some of: check series off builds uml run kunit zswap memsw release debug
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 tests=${TESTS:-check series off builds uml run kunit zswap memsw release debug}
@@ -82,11 +83,15 @@ if want zswap; then suite "cgroup/test_zswap" "$top/scripts/test-zswap.sh"; fi
 if want memsw; then suite "cgroup v1, release kernel" \
 	"$top/scripts/guest.sh" -m 512M -t 600 -a "swapaccount=1" vswap memsw; fi
 if want release; then suite "kselftests, release kernel" \
-	"$top/scripts/guest.sh" -m 768M -t 1500 vswap kselftest; fi
+	"$top/scripts/guest.sh" -m 512M -t 900 vswap kselftest
+suite "OOM, release kernel" \
+	"$top/scripts/guest.sh" -m 256M -t 700 -a only=vswap_oom vswap kselftest; fi
 if want debug || want kunit; then "$top/scripts/kernel.sh" debug; fi
 if want kunit; then suite "KUnit, debug kernel" "$top/scripts/guest.sh" -m 1G -t 600 debug kunit; fi
 if want debug; then suite "kselftests, debug kernel" \
-	"$top/scripts/guest.sh" -m 1G -t 2400 debug kselftest; fi
+	"$top/scripts/guest.sh" -m 1G -t 1800 debug kselftest
+suite "OOM, debug kernel" \
+	"$top/scripts/guest.sh" -m 512M -t 900 -a only=vswap_oom debug kselftest; fi
 
 pass=$(grep -c pass "$results" || :)
 fail=$(grep -c fail "$results" || :)

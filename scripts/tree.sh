@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bring the kernel tree with the series applied, $build/linux, up to date. Only
 # files that differ are written, so that a build afterwards is incremental.
+# shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
 [ -z "${SRC:-}" ] || exit 0

@@ -37,9 +37,10 @@ scan_for_leaks()
 echo 1 >/sys/module/zswap/parameters/enabled
 cd /tests/vswap || exit 1
 for t in vswap_*; do
-	[ "$t" = vswap_oom.sh ] || run "$t"
+	# It takes all of the memory: a guest of its own, with little of it
+	if [ "$t" != vswap_oom.sh ] || [ "$only" = vswap_oom ]; then
+		run "$t"
+	fi
 done
-# The leak checker gives up when memory runs out, so it comes before that
-scan_for_leaks
-run vswap_oom.sh
+[ "$only" = vswap_oom ] || scan_for_leaks
 exit $rc

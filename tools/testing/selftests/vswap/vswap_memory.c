@@ -21,7 +21,7 @@ static long wait_memory(long limit)
 /* Slots cost what they should, and nothing once they are free. */
 VSWAP_TEST(vswap_memory, grow_and_shrink)
 {
-	size_t nr = (256UL << 20) / page_size;
+	size_t nr = (192UL << 20) / page_size;
 	long before, used, slots, grow = vswap_stat("grow");
 	long shrink;
 	char *p;
@@ -29,7 +29,7 @@ VSWAP_TEST(vswap_memory, grow_and_shrink)
 	before = wait_memory(0);
 	shrink = vswap_stat("shrink");
 	p = map_region(nr, false);
-	/* Zeroes, as they are quick: 256 MB of them */
+	/* Zeroes, as they are quick: 192 MB of them */
 	for (size_t i = 0; i < nr; i += 8192) {
 		size_t n = nr - i < 8192 ? nr - i : 8192;
 

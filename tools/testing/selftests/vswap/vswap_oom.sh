@@ -15,7 +15,7 @@ fail=0 n=0
 # Run push in a shell that is killed first, so that nobody else is.
 hog()
 {
-	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 120 ./push $*" >/dev/null 2>&1
+	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 300 ./push $*" >/dev/null 2>&1
 	echo $?
 }
 
@@ -39,7 +39,7 @@ kills=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
 expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
 now=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
-expect "by the OOM killer" 1 "$([ "$now" -ge $((kills + 2)) ] && echo 1 || echo "$kills then $now")"
+expect "by the OOM killer" yes "$(if [ "$now" -ge $((kills + 2)) ]; then echo yes; else echo "$kills then $now"; fi)"
 
 # Everything is given back, and works as before
 i=0
@@ -47,7 +47,7 @@ while [ "$(awk '/^slots_used/ { print $2 }' /sys/kernel/debug/vswap/stats)" -gt 
 	sleep 0.2
 	i=$((i + 1))
 done
-expect "slots are given back" 1 "$([ $i -lt 50 ] && echo 1 || cat /sys/kernel/debug/vswap/stats)"
+expect "slots are given back" yes "$(if [ $i -lt 50 ]; then echo yes; else cat /sys/kernel/debug/vswap/stats; fi)"
 echo "$percent" >$param/max_pool_percent
 expect "swapping goes on" 0 "$(hog -p word $((total / 2)))"
 exit $fail
