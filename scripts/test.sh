@@ -33,6 +33,7 @@ suite()
 	shift
 
 	echo "# $text"
+	: >"$out"
 	"$@" >"$out" 2>&1 </dev/null &
 	local pid=$!
 	tail -n +1 -f --pid=$pid "$out" 2>/dev/null || :
@@ -82,16 +83,20 @@ if want uml; then suite "KUnit, User Mode Linux" "$top/scripts/kunit-uml.sh"; fi
 if want zswap; then suite "cgroup/test_zswap" "$top/scripts/test-zswap.sh"; fi
 if want memsw; then suite "cgroup v1, release kernel" \
 	"$top/scripts/guest.sh" -m 512M -t 600 -a "swapaccount=1" vswap memsw; fi
-if want release; then suite "kselftests, release kernel" \
-	"$top/scripts/guest.sh" -m 512M -t 900 vswap kselftest
-suite "OOM, release kernel" \
-	"$top/scripts/guest.sh" -m 256M -t 700 -a only=vswap_oom vswap kselftest; fi
+if want release; then
+	suite "kselftests, release kernel" \
+		"$top/scripts/guest.sh" -m 512M -t 900 vswap kselftest
+	suite "OOM, release kernel" \
+		"$top/scripts/guest.sh" -m 256M -t 900 -a only=vswap_oom vswap kselftest
+fi
 if want debug || want kunit; then "$top/scripts/kernel.sh" debug; fi
 if want kunit; then suite "KUnit, debug kernel" "$top/scripts/guest.sh" -m 1G -t 600 debug kunit; fi
-if want debug; then suite "kselftests, debug kernel" \
-	"$top/scripts/guest.sh" -m 1G -t 1800 debug kselftest
-suite "OOM, debug kernel" \
-	"$top/scripts/guest.sh" -m 512M -t 900 -a only=vswap_oom debug kselftest; fi
+if want debug; then
+	suite "kselftests, debug kernel" \
+		"$top/scripts/guest.sh" -m 1G -t 1800 debug kselftest
+	suite "OOM, debug kernel" \
+		"$top/scripts/guest.sh" -m 512M -t 900 -a only=vswap_oom debug kselftest
+fi
 
 pass=$(grep -c pass "$results" || :)
 fail=$(grep -c fail "$results" || :)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,9 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
+
+/* So many slots a test's own stack and data may take when its cgroup is reclaimed */
+#define OWN_PAGES	64
 
 #define PM_PRESENT	(1ULL << 63)
 #define PM_SWAP		(1ULL << 62)
@@ -164,14 +168,23 @@ static inline size_t count_swapped(const char *p, size_t nr)
  */
 static inline size_t swap_out(char *p, size_t nr)
 {
+	int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t all, one;
 	size_t n = 0;
 
+	sched_getaffinity(0, sizeof(all), &all);
 	for (int i = 0; i < 300 && n < nr; i++) {
-		if (i)
+		if (i) {
+			/* Pages may wait in a CPU's batch for the LRU lists */
+			CPU_ZERO(&one);
+			CPU_SET(i % nr_cpus, &one);
+			sched_setaffinity(0, sizeof(one), &one);
 			usleep(10000);
+		}
 		madvise(p, nr * page_size, MADV_PAGEOUT);
 		n = count_swapped(p, nr);
 	}
+	sched_setaffinity(0, sizeof(all), &all);
 	return n;
 }
 
