@@ -81,7 +81,7 @@ VSWAP_TEST(vswap_data, incompressible)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-static void huge(struct __test_metadata *_metadata, enum pattern pattern)
+static void swap_huge(struct __test_metadata *_metadata, enum pattern pattern)
 {
 	size_t nr = (8UL << 20) / page_size;
 	char *p = map_region(nr, true);
@@ -105,13 +105,13 @@ static void huge(struct __test_metadata *_metadata, enum pattern pattern)
 /* Huge pages are stored page by page behind a range of slots. */
 VSWAP_TEST(vswap_data, huge_zero)
 {
-	huge(_metadata, PATTERN_ZERO);
+	swap_huge(_metadata, PATTERN_ZERO);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 VSWAP_TEST(vswap_data, huge_mixed)
 {
-	huge(_metadata, PATTERN_MIXED);
+	swap_huge(_metadata, PATTERN_MIXED);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 

@@ -15,6 +15,9 @@ VSWAP_FIXTURE(vswap_fault);
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 #define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
 
+static int fail_fd;
+
+/* Let every allocation of this task fail on request; why not, if that can't be. */
 static const char *fault_setup(void)
 {
 	if (access("/proc/self/fail-nth", W_OK) || access(FAILSLAB, F_OK) ||
@@ -26,10 +29,9 @@ static const char *fault_setup(void)
 	write_file(FAIL_PAGE "ignore-gfp-wait", "N");
 	write_file(FAIL_PAGE "ignore-gfp-highmem", "N");
 	write_file(FAIL_PAGE "min-order", "0");
-	return NULL;
+	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	return fail_fd < 0 ? "no /proc/thread-self/fail-nth" : NULL;
 }
-
-static int fail_fd;
 
 static void fail_arm(int nth)
 {
@@ -52,22 +54,16 @@ static bool fail_done(void)
 	return ret > 0 && !atoi(text);
 }
 
-#define FAULT_SETUP()							\
-	const char *why = fault_setup();				\
-									\
-	if (why)							\
-		SKIP(return, "%s", why);				\
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);		\
-	ASSERT_GE(fail_fd, 0)
-
 /* Swapping out with the n-th allocation failing, for all n there are. */
 VSWAP_TEST(vswap_fault, out)
 {
+	const char *why = fault_setup();
 	char *p = map_region(NR, false);
 	bool injected = true;
 	int nth;
 
-	FAULT_SETUP();
+	if (why)
+		SKIP(return, "%s", why);
 	for (nth = 1; injected && nth < MAX_NTH; nth++) {
 		fill_region(p, NR, PATTERN_MIXED, nth);
 		fail_arm(nth);
@@ -87,11 +83,13 @@ VSWAP_TEST(vswap_fault, out)
  */
 VSWAP_TEST(vswap_fault, out_huge)
 {
+	const char *why = fault_setup();
 	size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(nr, true);
 	long fail = vswap_stat("table_fail");
 
-	FAULT_SETUP();
+	if (why)
+		SKIP(return, "%s", why);
 	for (int nth = 1; nth < 1000; nth += 1 + nth / 8) {
 		fill_region(p, nr, PATTERN_QUARTER, nth);
 		fail_arm(nth);
@@ -108,9 +106,11 @@ VSWAP_TEST(vswap_fault, out_huge)
 /* Reading back with failing allocations. */
 VSWAP_TEST(vswap_fault, in)
 {
+	const char *why = fault_setup();
 	char *p = map_region(NR, false);
 
-	FAULT_SETUP();
+	if (why)
+		SKIP(return, "%s", why);
 	for (int nth = 1; nth < 80; nth++) {
 		fill_region(p, NR, PATTERN_MIXED, nth);
 		ASSERT_EQ(swap_out(p, NR), NR);
@@ -126,11 +126,13 @@ VSWAP_TEST(vswap_fault, in)
 /* fork() of many sharers with failing allocations: extend tables. */
 VSWAP_TEST(vswap_fault, fork)
 {
+	const char *why = fault_setup();
 	char *p = map_region(NR, false);
 	int go[2], nr = 0, failed = 0, status;
 	char c;
 
-	FAULT_SETUP();
+	if (why)
+		SKIP(return, "%s", why);
 	fill_region(p, NR, PATTERN_MIXED, 1);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	ASSERT_EQ(pipe(go), 0);

@@ -22,7 +22,7 @@ VSWAP_TEST(vswap_knobs, mode)
 	ASSERT_EQ(write_file(VSWAP_MODE, "always\n"), 0);
 	read_file(VSWAP_MODE, buf, sizeof(buf));
 	EXPECT_STREQ(buf, "auto [always] never\n");
-	for (size_t i = 1; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 1; i < ARRAY_SIZE(bad); i++) {
 		EXPECT_EQ(write_file(VSWAP_MODE, bad[i]), -EINVAL) {
 			TH_LOG("mode '%s' was taken", bad[i]);
 		}

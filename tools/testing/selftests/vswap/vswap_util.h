@@ -32,8 +32,7 @@
 /* So many slots a test's own stack and data may take when its cgroup is reclaimed */
 #define OWN_PAGES	64
 
-#define PM_PRESENT	(1ULL << 63)
-#define PM_SWAP		(1ULL << 62)
+#define PM_SWAP		((uint64_t)1 << 62)
 
 static size_t page_size;
 
