@@ -42,7 +42,7 @@ checkpatch_patch()
 checkpatch_file()
 {
 	"$applied/scripts/checkpatch.pl" --root="$applied" --strict --quiet --file \
-		--ignore FILE_PATH_CHANGES,EMBEDDED_FILENAME,MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL "$applied/$1"
+		--ignore FILE_PATH_CHANGES,EMBEDDED_FILENAME,MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE "$applied/$1"
 }
 
 kernel_doc()

@@ -42,6 +42,7 @@ series_repository()
 {
 	local dir=$1 p f
 
+	mkdir -p "$dir"
 	cd "$dir"
 	git init -q .
 	for f in $(series_edited_files); do
