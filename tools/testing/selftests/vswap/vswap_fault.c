@@ -90,7 +90,7 @@ VSWAP_TEST(vswap_fault, out_huge)
 
 	if (why)
 		SKIP(return, "%s", why);
-	for (int nth = 1; nth < 1000; nth += 1 + nth / 8) {
+	for (int nth = 1; nth < 500; nth += nth < 32 ? 1 : nth / 8) {
 		fill_region(p, nr, PATTERN_QUARTER, nth);
 		fail_arm(nth);
 		madvise(p, nr * page_size, MADV_PAGEOUT);
