@@ -27,7 +27,7 @@ compile()
 	shift
 
 	make -C "$src" O="$out" CC="ccache gcc" -j"$jobs" olddefconfig "$@" >"$log" 2>&1 </dev/null &&
-		! grep -E '(warning|error):' "$log"
+		! grep -E '\.[ch]:[0-9]+:([0-9]+:)? (warning|error):' "$log"
 }
 
 configure()
