@@ -26,6 +26,8 @@ compile()
 	local out=$build/bisect/$1 log=$build/log/bisect.log
 	shift
 
+	# An object that is there already would not show its warnings again
+	(cd "$out" && rm -f "$@")
 	make -C "$src" O="$out" CC="ccache gcc" -j"$jobs" olddefconfig "$@" >"$log" 2>&1 </dev/null &&
 		! grep -E '\.[ch]:[0-9]+:([0-9]+:)? (warning|error):' "$log"
 }
@@ -38,7 +40,7 @@ configure()
 	{
 		make -C "$src" O="$out" tinyconfig
 		cat "$top/configs/guest.config" >"$out/fragment"
-		echo "$2" >>"$out/fragment"
+		printf '%s\n' "${@:2}" >>"$out/fragment"
 		"$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "$out/fragment"
 	} >"$build/log/bisect.log" 2>&1
 }
@@ -54,11 +56,11 @@ for p in $(series_patches); do
 	for kind in off on; do
 		if [ $kind = on ]; then
 			grep -q '^config VSWAP$' mm/Kconfig || continue
-			[ -f "$build/bisect/on/.config" ] || configure on CONFIG_VSWAP=y
+			[ -f "$build/bisect/on/.config" ] || configure on CONFIG_VSWAP=y CONFIG_KUNIT=y CONFIG_KUNIT_ALL_TESTS=y
 			want=("${objects[@]}")
 		else
 			[ -f "$build/bisect/off/.config" ] || configure off "# CONFIG_VSWAP is not set"
-			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v mm/vswap)
+			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e '^$')
 		fi
 		[ "${#want[@]}" -gt 0 ] || continue
 		n=$((n + 1))
@@ -66,7 +68,7 @@ for p in $(series_patches); do
 			echo "ok $n ${p%.patch}, CONFIG_VSWAP $kind"
 		else
 			echo "not ok $n ${p%.patch}, CONFIG_VSWAP $kind"
-			grep -E '(warning|error):' "$build/log/bisect.log" | head | sed 's/^/# /'
+			grep -E '(\.[ch]:[0-9]+.*(warning|error):|\*\*\* )' "$build/log/bisect.log" | head | sed 's/^/# /'
 			rc=1
 		fi
 	done

@@ -10,7 +10,9 @@ objects_of()
 
 	for f in "$@"; do
 		case $f in
-		tools/* | Documentation/* | */tests/*) ;;
+		tools/* | Documentation/*) ;;
+		mm/tests/*_kunit.h) f=mm/${f##*/}; echo "${f%_kunit.h}.o" ;;
+		mm/tests/*) ;;
 		*.c) echo "${f%.c}.o" ;;
 		mm/*.h | include/*.h)
 			echo mm/swapfile.o mm/swap_state.o mm/page_io.o mm/memcontrol.o \

@@ -28,11 +28,12 @@ series_edited_files()
 	done | sort -u
 }
 
-# Apply the edits of a patch in the current directory
+# Apply the edits of a patch in the current directory. git must not find the
+# repository around it: there, it would skip what lies outside the directory.
 series_apply_patch()
 {
 	if grep -q '^--- a/' "$top/patches/$1"; then
-		git apply --whitespace=error-all "$top/patches/$1"
+		GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git apply --whitespace=error-all "$top/patches/$1"
 	fi
 }
 
