@@ -88,6 +88,8 @@ static inline long read_num(const char *path)
 	return read_file(path, buf, sizeof(buf)) > 0 ? strtol(buf, NULL, 10) : -1;
 }
 
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+
 static inline long vswap_stat(const char *key)
 {
 	return read_key(VSWAP_STATS, key);
@@ -121,8 +123,17 @@ static inline char *map_region(size_t nr, bool huge)
 	if (start != p)
 		munmap(p, start - p);
 	munmap(start + size, p + align - start);
+	/* The kernel starts with them off where there is little memory */
+	if (huge)
+		write_file(THP "enabled", "madvise");
 	madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return start;
+}
+
+/* Events of huge pages since boot. */
+static inline long thp_events(const char *name)
+{
+	return read_key("/proc/vmstat", name);
 }
 
 static inline void fill_region(char *p, size_t nr, enum pattern pattern,
