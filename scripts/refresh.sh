@@ -6,7 +6,7 @@
 . "$(dirname "$0")/common.sh"
 
 dir=${TREE:-$build/tree}
-[ -d "$dir/.git" ] || die "no working tree in $dir, see make tree"
+[ -e "$dir/.git" ] || die "no working tree in $dir, see make tree"
 cd "$dir"
 [ -z "$(git status --porcelain --untracked-files=no)" ] ||
 	die "$dir has changes that are not committed"
