@@ -22,7 +22,7 @@ format_patch()
 	local commit=$1
 	shift
 
-	git format-patch -k --stdout --zero-commit --no-signature --no-stat -s \
+	git format-patch -k --stdout --zero-commit --no-signature --no-stat --abbrev=12 -s \
 		"$commit^..$commit" "$@"
 }
 
