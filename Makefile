@@ -8,7 +8,7 @@ SCRIPTS := scripts
 # Scripts find their own way; only what make itself may be given is passed on.
 export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS
 
-.PHONY: help run test shell kernel tree refresh series check bisect clean
+.PHONY: help run test shell kernel tree refresh series check bisect bench clean
 
 help:
 	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md
@@ -40,6 +40,9 @@ check:
 
 bisect:
 	@$(SCRIPTS)/bisect.sh
+
+bench:
+	@$(SCRIPTS)/bench.sh
 
 clean:
 	rm -rf $(if $(BUILD),$(BUILD),build) out

@@ -48,6 +48,7 @@
 #include "internal.h"
 #include "swap_table.h"
 #include "swap.h"
+#include "vswap_table.h"
 
 /*
  * Reclaim is told that there is no room for this long when hardly a page that it
@@ -64,7 +65,7 @@
 struct swap_info_struct *vswap_info __ro_after_init;
 
 /* Nobody does I/O on the virtual device, but reclaim asks for the flags. */
-static const struct swap_ops vswap_ops = {};
+static struct swap_ops vswap_ops;
 
 /* Physical and virtual cluster locks nest, in this order: virtual, physical. */
 static struct lock_class_key vswap_cluster_lock_key;
@@ -489,32 +490,50 @@ unsigned long vswap_limit_pages(void)
 }
 
 /**
+ * vswap_note_device - Note that a folio may be written to a device from now on.
+ * @si: the device, which is about to be enabled.
+ *
+ * If writing to it means that reclaim must not be about to enter a file system,
+ * this is so for all folios with virtual slots, as nobody knows where they go.
+ *
+ * Context: The caller holds swapon_mutex.
+ */
+void vswap_note_device(struct swap_info_struct *si)
+{
+	WRITE_ONCE(vswap_ops.flags, vswap_ops.flags |
+				    (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS));
+}
+
+/**
  * vswap_wanted - Should a folio get virtual slots?
  * @folio: folio that is about to be swapped out.
+ *
+ * In mode auto, if its cgroup may use zswap and zswap has room or can make some
+ * by writing to a device. If it turns out that zswap does not take the folio,
+ * the device takes it instead.
  *
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true for virtual slots, false for plain ones.
  */
 bool vswap_wanted(struct folio *folio)
 {
-	unsigned long room;
+	bool wanted;
 
 	KUNIT_STATIC_STUB_REDIRECT(vswap_wanted, folio);
 
-	if (!vswap_usable())
-		return false;
 	if (vswap_get_mode() == VSWAP_ALWAYS)
-		return true;
-
-	room = vswap_room();
-	if (!room)
+		return vswap_info && (total_swap_pages || zswap_is_enabled());
+	if (!vswap_usable())
 		return false;
 
 	rcu_read_lock();
-	room = mem_cgroup_zswap_headroom(folio_memcg(folio), room);
+	if (atomic_long_read(&nr_swap_pages) > 0)
+		wanted = mem_cgroup_zswap_allowed(folio_memcg(folio));
+	else
+		wanted = mem_cgroup_zswap_headroom(folio_memcg(folio), vswap_room());
 	rcu_read_unlock();
 
-	return room;
+	return wanted;
 }
 
 /*
@@ -541,7 +560,7 @@ unsigned long vswap_event_count(enum vswap_event event)
 static void vswap_count_cluster(struct swap_cluster_info *ci,
 				struct vswap_counts *counts)
 {
-	unsigned long swp_tb;
+	unsigned long swp_tb, word;
 
 	spin_lock(&ci->lock);
 	if (!rcu_access_pointer(ci->table))
@@ -565,8 +584,12 @@ static void vswap_count_cluster(struct swap_cluster_info *ci,
 		if (swp_tb_is_null(swp_tb))
 			continue;
 		counts->slots_used++;
-		if (ci->backing && atomic_long_read(&ci->backing->entries[i]))
+		word = ci->backing ? atomic_long_read(&ci->backing->entries[i]) :
+				     VSWAP_TB_NULL;
+		if (vswap_tb_is_zswap(word))
 			counts->slots_zswap++;
+		else if (vswap_tb_is_slot(word))
+			counts->slots_device++;
 		else if (__swap_table_test_zero(ci, i))
 			counts->slots_zero++;
 		else
@@ -651,10 +674,11 @@ static int __init vswap_init(void)
 	si->cluster_info = vswap_array.area->addr;
 	/*
 	 * Nothing here seeks, and what backs a slot is read synchronously:
-	 * readahead would only decompress what nobody asked for.
+	 * readahead would only decompress what nobody asked for. Pages under
+	 * writeback are on their way to a device that may want them stable.
 	 */
 	si->flags = SWP_USED | SWP_WRITEOK | SWP_SOLIDSTATE |
-		    SWP_SYNCHRONOUS_IO;
+		    SWP_SYNCHRONOUS_IO | SWP_STABLE_WRITES;
 
 	vswap_info = si;
 	/* Initialized before it can be found by type, as in alloc_swap_info() */

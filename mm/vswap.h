@@ -23,7 +23,21 @@ enum vswap_event {
 	VSWAP_DECLINED,		/* no backend took a folio, it stays in memory */
 	VSWAP_GIVE_UP,		/* ... so many that reclaim is told to stop */
 	VSWAP_LOST,		/* a slot without data was read */
+	VSWAP_SLOTS_TAKEN,	/* a range of slots was taken for a folio */
+	VSWAP_SLOTS_SPLIT,	/* ... or single slots, for lack of a range */
+	VSWAP_SLOTS_FAIL,	/* ... or there were none */
+	VSWAP_WRITE_ERROR,	/* slots could not be written */
+	VSWAP_READ_ERROR,	/* slots could not be read */
+	VSWAP_UNUSED,		/* a page was moved off a device by swapoff */
 	NR_VSWAP_EVENTS,
+};
+
+/* What is behind a page of a folio in the swap cache. */
+enum vswap_backed {
+	VSWAP_BACKED_NOT,	/* nothing, it can't be read */
+	VSWAP_BACKED_ZERO,	/* it is all zeroes */
+	VSWAP_BACKED_ZSWAP,	/* zswap holds it */
+	VSWAP_BACKED_SLOT,	/* it is in a slot of a device */
 };
 
 #ifdef CONFIG_VSWAP
@@ -41,6 +55,7 @@ struct vswap_counts {
 	unsigned long slots_cached;	/* data only in the swap cache */
 	unsigned long slots_zero;	/* known to be all zeroes */
 	unsigned long slots_zswap;	/* stored in zswap */
+	unsigned long slots_device;	/* in a slot of a device */
 	unsigned long clusters;		/* clusters that exist */
 	unsigned long clusters_used;	/* clusters with a swap table */
 	unsigned long backing_tables;	/* clusters with a backing table */
@@ -72,6 +87,7 @@ static inline bool swap_entry_is_virtual(swp_entry_t entry)
 bool vswap_wanted(struct folio *folio);
 long vswap_add_free_pages(long nr_swap_pages, struct mem_cgroup *memcg);
 bool vswap_grow(void);
+void vswap_note_device(struct swap_info_struct *si);
 void vswap_cluster_freed(struct swap_info_struct *si);
 unsigned long vswap_next_offset(unsigned int order);
 void vswap_set_next_offset(unsigned int order, unsigned long offset);
@@ -88,12 +104,39 @@ void vswap_free_backing_table(struct swap_cluster_info *ci);
 void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
 			 unsigned int nr);
 void vswap_release_folio(struct folio *folio);
+enum vswap_backed vswap_page_backing(struct folio *folio, unsigned int first,
+				     swp_entry_t *slot, unsigned int *nr);
 bool vswap_read_lost(struct folio *folio);
-bool vswap_may_write(struct folio *folio);
+bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
+		       unsigned int nr);
+bool vswap_drop_unread(struct folio *folio);
+atomic_long_t *vswap_get_backing_words(swp_entry_t swp);
+unsigned long vswap_get_backing(swp_entry_t swp);
 int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
 		      struct zswap_entry **old);
 struct zswap_entry *vswap_load_zswap(swp_entry_t swp);
 struct zswap_entry *vswap_erase_zswap(swp_entry_t swp);
+
+/* Moving data off a device: mm/vswap_unuse.c */
+int vswap_unuse(struct swap_info_struct *si);
+
+/* Slots of devices behind virtual ones: mm/vswap_slots.c */
+bool vswap_back_folio(struct folio *folio);
+bool vswap_may_write(struct folio *folio, bool allowed);
+swp_entry_t vswap_slot_range(struct folio *folio, unsigned int first,
+			     unsigned int *nr);
+unsigned int vswap_free_slots(struct swap_cluster_info *ci,
+			      unsigned int ci_off, unsigned int nr);
+void vswap_free_slot(swp_entry_t swp, unsigned long word);
+swp_entry_t vswap_peek_slot(swp_entry_t swp);
+bool vswap_is_synchronous(swp_entry_t swp);
+void vswap_hint_unused(swp_entry_t swp);
+int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb);
+int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot);
+void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot);
+struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot);
+void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
+		     int rw);
 
 #ifdef CONFIG_DEBUG_VM
 void vswap_assert_backed(struct swap_cluster_info *ci, swp_entry_t entry,
@@ -136,6 +179,10 @@ static inline bool vswap_grow(void)
 	return false;
 }
 
+static inline void vswap_note_device(struct swap_info_struct *si)
+{
+}
+
 static inline void vswap_cluster_freed(struct swap_info_struct *si)
 {
 }
@@ -170,14 +217,69 @@ static inline void vswap_release_folio(struct folio *folio)
 {
 }
 
+static inline enum vswap_backed vswap_page_backing(struct folio *folio,
+						   unsigned int first,
+						   swp_entry_t *slot,
+						   unsigned int *nr)
+{
+	return VSWAP_BACKED_NOT;
+}
+
 static inline bool vswap_read_lost(struct folio *folio)
 {
 	return false;
 }
 
-static inline bool vswap_may_write(struct folio *folio)
+static inline bool vswap_reads_apart(struct swap_cluster_info *ci,
+				     unsigned int ci_off, unsigned int nr)
 {
-	return true;
+	return false;
+}
+
+static inline bool vswap_drop_unread(struct folio *folio)
+{
+	return false;
+}
+
+static inline bool vswap_may_write(struct folio *folio, bool allowed)
+{
+	return allowed;
+}
+
+static inline swp_entry_t vswap_slot_range(struct folio *folio,
+					   unsigned int first, unsigned int *nr)
+{
+	*nr = folio_nr_pages(folio) - first;
+	return swp_entry(swp_type(folio->swap), swp_offset(folio->swap) + first);
+}
+
+static inline int vswap_unuse(struct swap_info_struct *si)
+{
+	return 0;
+}
+
+static inline swp_entry_t vswap_peek_slot(swp_entry_t swp)
+{
+	return swp;
+}
+
+static inline bool vswap_is_synchronous(swp_entry_t swp)
+{
+	return false;
+}
+
+static inline void vswap_hint_unused(swp_entry_t swp)
+{
+}
+
+static inline int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb)
+{
+	return 0;
+}
+
+static inline void vswap_io_failed(struct folio *folio, unsigned int first,
+				   unsigned int nr, int rw)
+{
 }
 
 static inline void vswap_assert_backed(struct swap_cluster_info *ci,

@@ -58,6 +58,23 @@ static struct swap_table *vswap_get_backing_table(struct swap_cluster_info *ci)
 	return new;
 }
 
+/**
+ * vswap_get_backing_words - Where the backing words of a folio are to be put.
+ * @swp: first swap entry of the folio.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * May sleep.
+ * Return: The word of @swp, which those of the folio's other pages follow; NULL
+ * if there is no memory for a backing table.
+ */
+atomic_long_t *vswap_get_backing_words(swp_entry_t swp)
+{
+	struct swap_table *table;
+
+	table = vswap_get_backing_table(__swap_entry_to_cluster(swp));
+	return table ? &table->entries[swp_cluster_offset(swp)] : NULL;
+}
+
 /* Where the backing word of a pinned slot is, NULL if there is no table. */
 static atomic_long_t *vswap_backing_word(swp_entry_t swp)
 {
@@ -67,7 +84,15 @@ static atomic_long_t *vswap_backing_word(swp_entry_t swp)
 	return table ? &table->entries[swp_cluster_offset(swp)] : NULL;
 }
 
-static unsigned long vswap_get_backing(swp_entry_t swp)
+/**
+ * vswap_get_backing - Read the backing word of a slot.
+ * @swp: swap entry of a virtual slot that something pins.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp,
+ * or takes the word for a hint.
+ * Return: The word, see mm/vswap_table.h.
+ */
+unsigned long vswap_get_backing(swp_entry_t swp)
 {
 	atomic_long_t *word = vswap_backing_word(swp);
 
@@ -80,6 +105,8 @@ static unsigned long vswap_get_backing(swp_entry_t swp)
  * @entry: the zswap entry that holds the data from now on.
  * @old: returns the zswap entry that backed the slot before, NULL if none did.
  *
+ * A slot of a device that was behind @swp is freed.
+ *
  * Context: The caller holds the lock of the folio in the swap cache under @swp.
  * May sleep, the caller owns @old.
  * Return: 0, or -ENOMEM with nothing changed.
@@ -87,18 +114,16 @@ static unsigned long vswap_get_backing(swp_entry_t swp)
 int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
 		      struct zswap_entry **old)
 {
-	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
-	struct swap_table *table = vswap_get_backing_table(ci);
-	atomic_long_t *word;
+	atomic_long_t *word = vswap_get_backing_words(swp);
 	unsigned long prev;
 
-	if (!table)
+	if (!word)
 		return -ENOMEM;
 
-	word = &table->entries[swp_cluster_offset(swp)];
-	prev = atomic_long_read(word);
-	*old = vswap_tb_is_null(prev) ? NULL : vswap_tb_to_zswap(prev);
-	atomic_long_set(word, zswap_to_vswap_tb(entry));
+	prev = atomic_long_xchg(word, zswap_to_vswap_tb(entry));
+	*old = vswap_tb_is_zswap(prev) ? vswap_tb_to_zswap(prev) : NULL;
+	if (vswap_tb_is_slot(prev))
+		vswap_free_slot(swp, prev);
 	vswap_note_taken();
 
 	return 0;
@@ -157,8 +182,9 @@ struct zswap_entry *vswap_erase_zswap(swp_entry_t swp)
  * @offset: first slot.
  * @nr: number of slots, all in one cluster.
  *
- * Context: The caller holds the cluster lock, the slots have no count and no
- * folio. Does not sleep.
+ * Context: The caller holds the cluster lock. The slots have no count and no
+ * folio, or a folio that the caller has locked and that holds the data. Does not
+ * sleep.
  */
 void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
 			 unsigned int nr)
@@ -178,69 +204,176 @@ void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
 
 	ci_off = offset % SWAPFILE_CLUSTER;
 	for (unsigned int i = 0; i < nr; i++) {
-		if (!vswap_tb_is_null(atomic_long_read(&table->entries[ci_off + i])))
+		atomic_long_t *word = &table->entries[ci_off + i];
+		unsigned long prev = atomic_long_read(word);
+
+		if (vswap_tb_is_slot(prev))
+			i += vswap_free_slots(ci, ci_off + i, nr - i) - 1;
+		else if (vswap_tb_is_poison(prev))
+			atomic_long_set(word, VSWAP_TB_NULL);
+		else if (!vswap_tb_is_null(prev))
 			zswap_invalidate(swp_entry(si->type, offset + i));
 	}
 }
 
 /**
- * vswap_release_folio - Let go of the data behind a folio that is found zero.
- * @folio: folio in the swap cache whose slots are marked zero.
+ * vswap_release_folio - Let go of the data behind a folio that has it all.
+ * @folio: folio in the swap cache that is marked zero or dirty, or about to be.
  *
- * Context: The caller holds the folio lock.
+ * Context: The caller holds the folio lock, the folio is not under writeback.
  */
 void vswap_release_folio(struct folio *folio)
 {
-	swp_entry_t swp = folio->swap;
+	struct swap_cluster_info *ci;
 
 	if (!folio_swap_is_virtual(folio))
 		return;
 
-	for (long i = 0; i < folio_nr_pages(folio); i++, swp.val++)
-		zswap_invalidate(swp);
+	ci = swap_cluster_get_and_lock(folio);
+	vswap_release_slots(vswap_info, swp_offset(folio->swap),
+			    folio_nr_pages(folio));
+	swap_cluster_unlock(ci);
+}
+
+/* Nothing backs a slot. Unless a device has failed, that is a bug. */
+static void vswap_note_lost(swp_entry_t swp, unsigned long word)
+{
+	if (vswap_tb_is_poison(word))
+		return;
+
+	WARN_ONCE(1, "no data behind virtual swap slot %lx\n", swp_offset(swp));
+	vswap_count_event(VSWAP_LOST);
 }
 
 /**
- * vswap_may_write - May a folio that no backend took be written to its device?
- * @folio: folio in the swap cache.
- *
- * There is no device under a virtual slot: the folio has to stay, dirty, in the
- * swap cache, and reclaim gets it back as an active one.
+ * vswap_page_backing - Where the data of a page of a folio is.
+ * @folio: folio with virtual slots, in the swap cache.
+ * @first: the page of @folio.
+ * @slot: returns the slot of the page, if it is on a device.
+ * @nr: returns the number of pages from there on that can be had at one go.
  *
  * Context: The caller holds the folio lock.
- * Return: false if @folio has virtual slots.
+ * Return: What is behind the page.
  */
-bool vswap_may_write(struct folio *folio)
+enum vswap_backed vswap_page_backing(struct folio *folio, unsigned int first,
+				     swp_entry_t *slot, unsigned int *nr)
 {
-	if (!folio_swap_is_virtual(folio))
-		return true;
+	swp_entry_t swp = page_swap_entry(folio_page(folio, first));
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
+	unsigned long word = vswap_get_backing(swp);
+	bool zero;
 
-	vswap_note_declined(folio_nr_pages(folio));
-	return false;
+	*nr = 1;
+	if (vswap_tb_is_zswap(word))
+		return VSWAP_BACKED_ZSWAP;
+	if (vswap_tb_is_slot(word)) {
+		*slot = vswap_slot_range(folio, first, nr);
+		return VSWAP_BACKED_SLOT;
+	}
+
+	rcu_read_lock();
+	zero = __swap_table_test_zero(ci, swp_cluster_offset(swp));
+	rcu_read_unlock();
+	if (zero)
+		return VSWAP_BACKED_ZERO;
+
+	vswap_note_lost(swp, word);
+	return VSWAP_BACKED_NOT;
 }
 
 /**
  * vswap_read_lost - Fail the read of a virtual slot that nothing backs.
  * @folio: folio to read into, in the swap cache.
  *
- * Called when no backend knows the data of @folio. For a virtual slot there is
- * no device left to ask: the data is lost, which is a bug. The folio is
+ * Called when no backend but a device can know the data of @folio. If a virtual
+ * slot has no slot of a device behind it, the data is lost, which is a bug. The folio is
  * unlocked without being marked up to date, so that the fault is answered with
  * SIGBUS instead of with somebody else's data.
  *
  * Context: The caller holds the folio lock, and has lost it if true is returned.
- * Return: true if @folio has virtual slots.
+ * Return: true if @folio can't be read.
  */
 bool vswap_read_lost(struct folio *folio)
 {
 	if (!folio_swap_is_virtual(folio))
 		return false;
 
-	WARN_ONCE(1, "no data behind virtual swap slot %lx\n",
-		  swp_offset(folio->swap));
-	vswap_count_event(VSWAP_LOST);
-	folio_unlock(folio);
-	return true;
+	for (long i = 0; i < folio_nr_pages(folio); i++) {
+		struct page *page = folio_page(folio, i);
+		unsigned long word = vswap_get_backing(page_swap_entry(page));
+
+		if (vswap_tb_is_slot(word))
+			continue;
+		vswap_note_lost(page_swap_entry(page), word);
+		folio_unlock(folio);
+		return true;
+	}
+
+	return false;
+}
+
+/**
+ * vswap_reads_apart - Must the pages of a range be read by themselves?
+ * @ci: cluster of the range, virtual or not.
+ * @ci_off: first offset in the cluster.
+ * @nr: number of slots.
+ *
+ * If one of the pages can't be read, a large folio for all of them would make
+ * all of them fail.
+ *
+ * Context: The caller holds the cluster lock.
+ * Return: true if it is known of one of the pages that it can't be read.
+ */
+bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
+		       unsigned int nr)
+{
+	struct swap_table *table = ci->backing;
+
+	if (!table)
+		return false;
+
+	for (; nr; nr--, ci_off++) {
+		unsigned long word = atomic_long_read(&table->entries[ci_off]);
+
+		if (vswap_tb_is_poison(word))
+			return true;
+		if (vswap_tb_is_slot(word) && (word & VSWAP_TB_SLOT_FAILED))
+			return true;
+		if (vswap_tb_is_null(word) && !__swap_table_test_zero(ci, ci_off))
+			return true;
+	}
+
+	return false;
+}
+
+/**
+ * vswap_drop_unread - Drop a large folio that could not be read.
+ * @folio: folio that is not up to date.
+ *
+ * What is behind it is as it was, and the pages that can be read can be read one
+ * by one.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: true if @folio has been taken out of the swap cache, and won't come
+ * back as large as it is; false if there is nothing better than to fail.
+ */
+bool vswap_drop_unread(struct folio *folio)
+{
+	struct swap_cluster_info *ci;
+	bool apart;
+
+	if (!folio_test_large(folio) || !folio_test_swapcache(folio) ||
+	    !folio_swap_is_virtual(folio))
+		return false;
+
+	ci = swap_cluster_get_and_lock(folio);
+	apart = vswap_reads_apart(ci, swp_cluster_offset(folio->swap),
+				  folio_nr_pages(folio));
+	swap_cluster_unlock(ci);
+	if (apart)
+		swap_cache_del_folio(folio);
+
+	return apart;
 }
 
 /**

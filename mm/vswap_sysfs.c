@@ -97,6 +97,12 @@ static const char * const vswap_event_names[NR_VSWAP_EVENTS] = {
 	[VSWAP_DECLINED]	= "declined",
 	[VSWAP_GIVE_UP]		= "give_up",
 	[VSWAP_LOST]		= "lost",
+	[VSWAP_SLOTS_TAKEN]	= "slots_taken",
+	[VSWAP_SLOTS_SPLIT]	= "slots_split",
+	[VSWAP_SLOTS_FAIL]	= "slots_fail",
+	[VSWAP_WRITE_ERROR]	= "write_error",
+	[VSWAP_READ_ERROR]	= "read_error",
+	[VSWAP_UNUSED]		= "unused",
 };
 
 static int stats_show(struct seq_file *m, void *v)
@@ -108,6 +114,7 @@ static int stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "slots_cached %lu\n", counts.slots_cached);
 	seq_printf(m, "slots_zero %lu\n", counts.slots_zero);
 	seq_printf(m, "slots_zswap %lu\n", counts.slots_zswap);
+	seq_printf(m, "slots_device %lu\n", counts.slots_device);
 	seq_printf(m, "clusters %lu\n", counts.clusters);
 	seq_printf(m, "clusters_used %lu\n", counts.clusters_used);
 	seq_printf(m, "backing_tables %lu\n", counts.backing_tables);

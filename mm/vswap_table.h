@@ -4,6 +4,7 @@
 
 #include <linux/bug.h>
 #include <linux/mmdebug.h>
+#include "swap_table.h"
 
 struct zswap_entry;
 
@@ -16,16 +17,23 @@ struct zswap_entry;
  *
  * NULL:     |---------------- 0 ----------------| - No backing
  * Zswap:    |------ struct zswap_entry * ---|001| - Compressed by zswap
+ * Slot:     |TYPE|-------- OFFSET --------|F|010| - In a slot of a device
+ * Poison:   |---------------- 0 ------------|011| - Lost, the device failed
  *
  * NULL stands for three things that the swap table tells apart: a free slot, a
  * slot whose data is only in the folio in the swap cache, and a slot that is
  * known to be all zeroes. The low three bits are the type; pointers are
- * aligned to 8 bytes at least.
+ * aligned to 8 bytes at least. F says that the last write to the slot failed,
+ * so that the next one goes elsewhere. The slot's own word in the swap table of
+ * its device names the virtual slot, see SWP_TB_RMAP_MARK.
  */
 
 #define VSWAP_TB_NULL		0UL
 #define VSWAP_TB_ZSWAP_MARK	0b001UL
+#define VSWAP_TB_SLOT_MARK	0b010UL
+#define VSWAP_TB_POISON		0b011UL
 #define VSWAP_TB_MARK_MASK	0b111UL
+#define VSWAP_TB_SLOT_FAILED	BIT(3)
 
 static inline unsigned long zswap_to_vswap_tb(struct zswap_entry *entry)
 {
@@ -49,6 +57,35 @@ static inline struct zswap_entry *vswap_tb_to_zswap(unsigned long word)
 {
 	VM_WARN_ON_ONCE(!vswap_tb_is_zswap(word));
 	return (struct zswap_entry *)(word & ~VSWAP_TB_MARK_MASK);
+}
+
+static inline unsigned long slot_to_vswap_tb(swp_entry_t slot)
+{
+	return swap_entry_pack(slot) | VSWAP_TB_SLOT_MARK;
+}
+
+static inline bool vswap_tb_is_slot(unsigned long word)
+{
+	return (word & VSWAP_TB_MARK_MASK) == VSWAP_TB_SLOT_MARK;
+}
+
+static inline swp_entry_t vswap_tb_to_slot(unsigned long word)
+{
+	VM_WARN_ON_ONCE(!vswap_tb_is_slot(word));
+	return swap_entry_unpack(word);
+}
+
+static inline bool vswap_tb_is_poison(unsigned long word)
+{
+	return word == VSWAP_TB_POISON;
+}
+
+/* Does the second word name the slot behind that of the first? */
+static inline bool vswap_tb_is_next_slot(unsigned long word, unsigned long next)
+{
+	return vswap_tb_is_slot(next) &&
+	       (next & ~VSWAP_TB_SLOT_FAILED) ==
+	       (word & ~VSWAP_TB_SLOT_FAILED) + BIT(SWP_PACKED_SHIFT);
 }
 
 #endif /* _MM_VSWAP_TABLE_H */

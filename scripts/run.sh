@@ -8,7 +8,7 @@
 "$top/scripts/prepare.sh" vswap
 echo
 start=$SECONDS
-if "$top/scripts/guest.sh" -m 512M vswap run; then
+if "$top/scripts/guest.sh" -m 512M -d 512 vswap run; then
 	echo
 	echo "All data was right and the kernel log has no warning. ($((SECONDS - start)) s)"
 else

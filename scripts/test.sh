@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Everything that can be tested, as KTAP, and one line with the sum at the end.
-# TESTS picks some of: check series off builds uml run kunit zswap memsw release debug
+# TESTS picks some of: check series off builds uml run kunit zswap memsw hibernate release debug
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
-tests=${TESTS:-check series off builds uml run kunit zswap memsw release debug}
+tests=${TESTS:-check series off builds uml run kunit zswap memsw hibernate release debug}
 results=$build/test.results
 : >"$results"
 
@@ -83,6 +83,7 @@ if want uml; then suite "KUnit, User Mode Linux" "$top/scripts/kunit-uml.sh"; fi
 if want zswap; then suite "cgroup/test_zswap" "$top/scripts/test-zswap.sh"; fi
 if want memsw; then suite "cgroup v1, release kernel" \
 	"$top/scripts/guest.sh" -m 512M -t 600 -a "swapaccount=1" vswap memsw; fi
+if want hibernate; then suite "hibernation, release kernel" "$top/scripts/hibernate.sh"; fi
 if want release; then
 	suite "kselftests, release kernel" \
 		"$top/scripts/guest.sh" -m 512M -t 900 vswap kselftest
@@ -93,7 +94,7 @@ if want debug || want kunit; then "$top/scripts/kernel.sh" debug; fi
 if want kunit; then suite "KUnit, debug kernel" "$top/scripts/guest.sh" -m 1G -t 600 debug kunit; fi
 if want debug; then
 	suite "kselftests, debug kernel" \
-		"$top/scripts/guest.sh" -m 1G -t 1800 debug kselftest
+		"$top/scripts/guest.sh" -m 1G -t 2700 debug kselftest
 	suite "OOM, debug kernel" \
 		"$top/scripts/guest.sh" -m 512M -t 900 -a only=vswap_oom debug kselftest
 fi

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The main job: push more memory than the guest has, with no swap device at all,
-# and verify every byte.
+# The main job, in three acts: push more memory than the guest has with no swap
+# device at all; add a disk, for what can't be compressed; switch the disk off
+# with everything still in use. Every byte is verified.
 stat()
 {
 	awk -v k="$1" '$1 == k { print $2 }' /sys/kernel/debug/vswap/stats
@@ -12,19 +13,35 @@ mb()
 	awk -v n="$1" 'BEGIN { printf "%d MB", n / 256 }'
 }
 
+disk_mb()
+{
+	awk '$1 == "/dev/vda" { print int($4 / 1024) }' /proc/swaps
+}
+
+fail()
+{
+	echo "FAILED: $*"
+	status=1
+}
+
 total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 anon=$((total * 5 / 4))
 shm=$((total * 3 / 4))
+random=$((total * 5 / 8))
+mixed=$((total * 3 / 4))
+status=0
 
 echo "kernel   $(uname -r), vswap mode $(cat /sys/kernel/mm/vswap/mode)"
 echo "memory   $total MB"
 echo "devices  $(($(wc -l </proc/swaps) - 1)) for swap, $(awk '/^SwapTotal/ { print $2 }' /proc/meminfo) kB in total"
-echo
 
 echo 1 >/sys/module/zswap/parameters/enabled
 echo 40 >/sys/module/zswap/parameters/max_pool_percent
 mkdir -p /tmp/job && mount -t tmpfs -o size=${shm}M tmpfs /tmp/job
 
+echo
+echo "1. Without a swap device"
+echo
 /tests/vswap/push -r 2 "$anon" "$shm" /tmp/job/file &
 push=$!
 # Where the pages are, now and then
@@ -37,17 +54,51 @@ while kill -0 $push 2>/dev/null; do
 	fi
 	sleep 1
 done
-wait $push
-status=$?
-
+wait $push || fail "push: $?"
+rm /tmp/job/file
+[ "$most" -gt $((total * 256 / 2)) ] || fail "too little was swapped out"
 echo
 echo "at the most swapped out  $(mb "$most")"
 echo "  pages of zeroes        $(mb "$zero")"
 echo "  compressed by zswap    $(mb "$zswap") in $((pool >> 20)) MB"
 echo "  structures             $((bytes >> 10)) kB"
+
+echo
+echo "2. A disk is added, and data that can't be compressed"
+echo
+{ mkswap /dev/vda >/dev/null && swapon /dev/vda; } || fail "swapon: $?"
+/tests/vswap/push -w -p random $random >/tmp/random.out &
+a=$!
+/tests/vswap/push -w $mixed >/tmp/mixed.out &
+b=$!
+while [ "$(cat /tmp/random.out /tmp/mixed.out | wc -l)" -lt 2 ] && kill -0 $a $b 2>/dev/null; do
+	sleep 1
+done
+disk=$(disk_mb)
+[ "$disk" -gt $((total / 8)) ] || fail "too little went to the disk"
+echo "in use                   $random MB that can't be compressed, $mixed MB that can"
+echo "swapped out              $(mb "$(stat slots_used)")"
+echo "  compressed by zswap    $(mb "$(stat slots_zswap)")"
+echo "  on the disk            $disk MB"
+
+echo
+echo "3. The disk is switched off, everything is still in use"
+echo
+start=$(awk '{ print $1 }' /proc/uptime)
+swapoff /dev/vda || fail "swapoff: $?"
+end=$(awk '{ print $1 }' /proc/uptime)
+echo "swapoff                  $(awk -v a="$start" -v b="$end" 'BEGIN { printf "%.1f s", b - a }')"
+echo "swapped out              $(mb "$(stat slots_used)")"
+echo "  compressed by zswap    $(mb "$(stat slots_zswap)")"
+kill -USR1 $a $b
+wait $a || fail "push: $?"
+wait $b || fail "push: $?"
+echo
+tail -qn 1 /tmp/random.out /tmp/mixed.out
+
+echo
 echo "pages lost               $(stat lost)"
 echo "OOM kills                $(awk '/^oom_kill / { print $2 }' /proc/vmstat)"
-[ "$(stat lost)" = 0 ] || status=1
-[ "$most" -gt $((total * 256 / 2)) ] || status=1
-[ "$(awk '/^oom_kill / { print $2 }' /proc/vmstat)" = 0 ] || status=1
+[ "$(stat lost)" = 0 ] || fail "pages were lost"
+[ "$(awk '/^oom_kill / { print $2 }' /proc/vmstat)" = 0 ] || fail "the OOM killer came"
 exit $status

@@ -4,10 +4,10 @@
  * can be verified, so much of it that it has to be swapped out, and read all of
  * it back.
  *
- * usage: push [-r ROUNDS] [-p PATTERN] ANON_MB [TMPFS_MB FILE]
+ * usage: push [-r ROUNDS] [-p PATTERN] [-w] MB [TMPFS_MB FILE]
  *
- * PATTERN is zero, word, quarter, random, mixed (default) or any. Exit status 0
- * if every byte was right.
+ * PATTERN is zero, word, quarter, random, mixed (default) or any. With -w, wait
+ * for SIGUSR1 between filling and reading. Exit status 0 if every byte was right.
  */
 #include <time.h>
 #include "vswap_util.h"
@@ -56,13 +56,19 @@ int main(int argc, char **argv)
 	};
 	enum pattern pattern = PATTERN_MIXED;
 	size_t anon, shm = 0;
-	int rounds = 1, opt, bad = 0;
+	int rounds = 1, opt, sig, bad = 0;
+	bool wait = false;
+	sigset_t go;
 	char *a, *s = NULL;
 	double start;
 
-	while ((opt = getopt(argc, argv, "r:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "r:p:w")) != -1) {
 		if (opt == 'r') {
 			rounds = atoi(optarg);
+			continue;
+		}
+		if (opt == 'w') {
+			wait = true;
 			continue;
 		}
 		if (opt != 'p')
@@ -76,7 +82,7 @@ int main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (argc != 1 && argc != 3) {
-		fprintf(stderr, "usage: push [-r ROUNDS] [-p PATTERN] ANON_MB [TMPFS_MB FILE]\n");
+		fprintf(stderr, "usage: push [-r ROUNDS] [-p PATTERN] [-w] MB [TMPFS_MB FILE]\n");
 		return 2;
 	}
 
@@ -92,6 +98,10 @@ int main(int argc, char **argv)
 		s = map_file(argv[2], shm * page_size);
 	}
 
+	sigemptyset(&go);
+	sigaddset(&go, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &go, NULL);
+
 	for (int round = 0; round < rounds && !bad; round++) {
 		start = now();
 		fill_region(a, anon, pattern, 2 * round);
@@ -100,6 +110,8 @@ int main(int argc, char **argv)
 		printf("filled %zu MB anonymous and %zu MB tmpfs memory in %.1f s\n",
 		       anon * page_size >> 20, shm * page_size >> 20, now() - start);
 		fflush(stdout);
+		if (wait)
+			sigwait(&go, &sig);
 		start = now();
 		bad = verify("anonymous memory", a, anon, pattern, 2 * round);
 		if (s)

@@ -119,6 +119,28 @@ VSWAP_TEST(vswap_data, huge_mixed)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* Large folios come back as large ones, zero pages and all. */
+VSWAP_TEST(vswap_data, large_folios)
+{
+	const char *size = THP "hugepages-64kB/";
+	char *p = map_region(NR, false), path[128];
+	long folios;
+
+	snprintf(path, sizeof(path), "%senabled", size);
+	if (write_file(path, "always"))
+		SKIP(return, "no large folios of 64 kB");
+	madvise(p, NR * page_size, MADV_HUGEPAGE);
+	fill_region(p, NR, PATTERN_MIXED, 5);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	snprintf(path, sizeof(path), "%sstats/swpin", size);
+	folios = read_num(path);
+	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 5), NR);
+	EXPECT_GT(read_num(path), folios);
+	munmap(p, NR * page_size);
+	write_file(THP "hugepages-64kB/enabled", "never");
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* tmpfs and shared memory, mapped and through read() and write(). */
 VSWAP_TEST(vswap_data, shmem)
 {

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual swap space: slots of devices behind virtual ones.
+ *
+ * A virtual slot takes room on a device only when its data has to go there: when
+ * no other backend took the folio, or when zswap writes back. The backing word
+ * names the slot of the device, and the word of that slot in the swap table of
+ * the device names the virtual slot:
+ *
+ *	page table --> virtual slot --backing word--> slot of a device
+ *	                            <---rmap word----
+ *
+ * The slot is charged to the owner of the virtual slot, as swap space. It stays
+ * while the folio is swapped in and clean, and is used again when the folio has
+ * changed and nobody else takes it; what lets go of it is
+ * vswap_release_slots().
+ *
+ * Locks: the backing word goes by the folio lock like any other. The lock of
+ * the virtual cluster is taken before that of the device's. The other way
+ * round, from a slot of a device to the virtual one, nothing is locked across:
+ * whoever comes from there finds the folio through the swap cache, locks it and
+ * looks whether the backing word still names the slot.
+ */
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/vswap.h>
+#include <kunit/static_stub.h>
+#include "internal.h"
+#include "swap_table.h"
+#include "swap.h"
+#include "vswap_table.h"
+
+static swp_entry_t vswap_alloc_range(swp_entry_t owner, unsigned int order)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_range, owner, order);
+	return swap_alloc_rmap_slots(owner, order);
+}
+
+static void vswap_free_range(swp_entry_t slot, unsigned int nr)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_free_range, slot, nr);
+	swap_free_rmap_slots(slot, nr);
+}
+
+static unsigned int vswap_slots_in_extent(swp_entry_t slot, unsigned int nr)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_slots_in_extent, slot, nr);
+	return swap_slots_in_extent(slot, nr);
+}
+
+/* How many of @nr words from @word on name slots that follow each other? */
+static unsigned int vswap_slot_run(atomic_long_t *word, unsigned int nr)
+{
+	unsigned long prev = atomic_long_read(word), next;
+	unsigned int i;
+
+	for (i = 1; i < nr; i++, prev = next) {
+		next = atomic_long_read(&word[i]);
+		if (!vswap_tb_is_next_slot(prev, next))
+			break;
+	}
+
+	return i;
+}
+
+/**
+ * vswap_free_slots - Free the slots of a device behind a range of virtual ones.
+ * @ci: cluster of the virtual slots, whose first one is backed by a slot.
+ * @ci_off: offset of the first virtual slot in the cluster.
+ * @nr: how many virtual slots at the most.
+ *
+ * Frees at one go what follows each other on the device and has one owner.
+ *
+ * Context: The caller holds the lock of @ci; see vswap_release_slots().
+ * Return: The number of virtual slots that are without a backing now.
+ */
+unsigned int vswap_free_slots(struct swap_cluster_info *ci,
+			      unsigned int ci_off, unsigned int nr)
+{
+	atomic_long_t *word = &ci->backing->entries[ci_off];
+	swp_entry_t slot = vswap_tb_to_slot(atomic_long_read(word));
+	unsigned short id = __swap_cgroup_get(ci, ci_off);
+	unsigned int i;
+
+	nr = min(nr, SWAPFILE_CLUSTER - swp_cluster_offset(slot));
+	nr = vswap_slot_run(word, nr);
+	for (i = 1; i < nr; i++) {
+		if (__swap_cgroup_get(ci, ci_off + i) != id)
+			break;
+	}
+	nr = i;
+
+	for (i = 0; i < nr; i++)
+		atomic_long_set(&word[i], VSWAP_TB_NULL);
+	vswap_free_range(slot, nr);
+	mem_cgroup_uncharge_slots(id, nr);
+
+	return nr;
+}
+
+/* The owner of a pinned virtual slot, as a cgroup id. */
+static unsigned short vswap_owner(swp_entry_t swp)
+{
+	struct swap_cluster_info *ci;
+	unsigned short id;
+
+	ci = swap_cluster_lock(vswap_info, swp_offset(swp));
+	id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
+	swap_cluster_unlock(ci);
+
+	return id;
+}
+
+/**
+ * vswap_free_slot - Free the slot of a device that a backing word has named.
+ * @swp: the virtual slot.
+ * @word: the word, which has been replaced.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp,
+ * which is not under writeback. Does not sleep.
+ */
+void vswap_free_slot(swp_entry_t swp, unsigned long word)
+{
+	vswap_free_range(vswap_tb_to_slot(word), 1);
+	mem_cgroup_uncharge_slots(vswap_owner(swp), 1);
+}
+
+/* Are there good slots behind all pages of a folio? */
+static bool vswap_folio_has_slots(atomic_long_t *words, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned long word = atomic_long_read(&words[i]);
+
+		if (!vswap_tb_is_slot(word) || (word & VSWAP_TB_SLOT_FAILED))
+			return false;
+	}
+
+	return true;
+}
+
+/* Take a range of slots, which are charged already, and have words name them. */
+static bool vswap_take_slots(swp_entry_t swp, atomic_long_t *words,
+			     unsigned int order)
+{
+	swp_entry_t slot = vswap_alloc_range(swp, order);
+
+	if (!slot.val)
+		return false;
+
+	for (unsigned int i = 0; i < 1 << order; i++, slot.val++)
+		atomic_long_set(&words[i], slot_to_vswap_tb(slot));
+	return true;
+}
+
+/**
+ * vswap_back_folio - Put slots of devices behind the slots of a folio.
+ * @folio: folio in the swap cache, with virtual slots, that holds their data.
+ *
+ * One range for a large folio if there is one, else slots wherever they are.
+ * Slots that an earlier write has left are used again unless it failed.
+ *
+ * Context: The caller holds the folio lock, and marks the folio dirty if it does
+ * not write it now. May sleep.
+ * Return: true if each page has its slot. Otherwise nothing is behind the folio
+ * any more: there was no slot, no memory, or memory.swap.max is reached.
+ */
+bool vswap_back_folio(struct folio *folio)
+{
+	unsigned int nr = folio_nr_pages(folio), order = folio_order(folio), i;
+	swp_entry_t swp = folio->swap;
+	unsigned short id;
+	atomic_long_t *words;
+
+	words = vswap_get_backing_words(swp);
+	if (!words)
+		return false;
+	if (vswap_folio_has_slots(words, nr))
+		return true;
+
+	vswap_release_folio(folio);
+	id = vswap_owner(swp);
+	if (mem_cgroup_charge_slots(id, nr))
+		goto fail;
+
+	if (vswap_take_slots(swp, words, order))
+		goto taken;
+	if (!order)
+		goto uncharge;
+
+	for (i = 0; i < nr; i++) {
+		swp_entry_t entry = swp_entry(swp_type(swp), swp_offset(swp) + i);
+
+		if (!vswap_take_slots(entry, &words[i], 0))
+			goto release;
+	}
+	vswap_count_event(VSWAP_SLOTS_SPLIT);
+taken:
+	vswap_count_event(VSWAP_SLOTS_TAKEN);
+	return true;
+
+release:
+	/* Uncharges what it frees */
+	vswap_release_folio(folio);
+	nr -= i;
+uncharge:
+	mem_cgroup_uncharge_slots(id, nr);
+fail:
+	vswap_count_event(VSWAP_SLOTS_FAIL);
+	return false;
+}
+
+/**
+ * vswap_may_write - May a folio that no backend took be written to a device?
+ * @folio: folio in the swap cache.
+ * @allowed: whether the folio's cgroup lets it go to a device.
+ *
+ * A folio with virtual slots may if there are slots of devices for it. If not it
+ * has to stay, dirty, in the swap cache, and reclaim gets it back as an active
+ * one.
+ *
+ * Context: The caller holds the folio lock. May sleep.
+ * Return: true if @folio has slots of devices, by itself or behind its own.
+ */
+bool vswap_may_write(struct folio *folio, bool allowed)
+{
+	if (!folio_swap_is_virtual(folio))
+		return allowed;
+	if (allowed && vswap_back_folio(folio))
+		return true;
+
+	/* What an earlier write has left on a device is of no use */
+	vswap_release_folio(folio);
+	vswap_note_declined(folio_nr_pages(folio));
+	return false;
+}
+
+/**
+ * vswap_slot_range - Where a part of a folio is on a device.
+ * @folio: folio in the swap cache.
+ * @first: page of the folio to start with.
+ * @nr: returns the number of pages from there on whose slots follow each other,
+ *      as slots and as blocks of the device.
+ *
+ * Context: The caller holds the folio lock. A folio with virtual slots has a slot
+ * behind each of the pages that are asked for.
+ * Return: The slot of page @first on its device.
+ */
+swp_entry_t vswap_slot_range(struct folio *folio, unsigned int first,
+			     unsigned int *nr)
+{
+	swp_entry_t swp = folio->swap;
+	atomic_long_t *word;
+
+	*nr = folio_nr_pages(folio) - first;
+	swp.val += first;
+	if (!folio_swap_is_virtual(folio))
+		return swp;
+
+	word = &__swap_entry_to_cluster(swp)->backing->entries[swp_cluster_offset(swp)];
+	*nr = vswap_slot_run(word, *nr);
+	swp = vswap_tb_to_slot(atomic_long_read(word));
+	*nr = vswap_slots_in_extent(swp, *nr);
+	return swp;
+}
+
+/**
+ * vswap_io_failed - Note that slots behind a folio could not be written or read.
+ * @folio: folio that the I/O was for.
+ * @first: first page of @folio that it was for.
+ * @nr: number of pages.
+ * @rw: WRITE or READ.
+ *
+ * After a failed write the folio is dirty, so its data is safe, and the next
+ * write takes other slots. After a failed read the pages are not read as a part
+ * of a large folio again, see vswap_reads_apart().
+ *
+ * Context: Any, interrupts included. The folio is under writeback, or is locked
+ * for reading.
+ */
+void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
+		     int rw)
+{
+	swp_entry_t swp;
+	atomic_long_t *words;
+
+	if (!folio_swap_is_virtual(folio))
+		return;
+
+	swp = page_swap_entry(folio_page(folio, first));
+	words = &__swap_entry_to_cluster(swp)->backing->entries[swp_cluster_offset(swp)];
+	for (unsigned int i = 0; i < nr; i++)
+		atomic_long_or(VSWAP_TB_SLOT_FAILED, &words[i]);
+	vswap_count_event(rw == WRITE ? VSWAP_WRITE_ERROR : VSWAP_READ_ERROR);
+}
+
+/**
+ * vswap_reserve_slot - Take a slot of a device for data that is held elsewhere.
+ * @swp: virtual slot.
+ * @slot: returns the slot; nothing points to it yet.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * May sleep.
+ * Return: 0; -ENOSPC if there is no slot, or memory.swap.max is reached.
+ */
+int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot)
+{
+	unsigned short id = vswap_owner(swp);
+
+	if (mem_cgroup_charge_slots(id, 1))
+		goto fail;
+
+	*slot = vswap_alloc_range(swp, 0);
+	if (slot->val)
+		return 0;
+
+	mem_cgroup_uncharge_slots(id, 1);
+fail:
+	vswap_count_event(VSWAP_SLOTS_FAIL);
+	return -ENOSPC;
+}
+
+/**
+ * vswap_cancel_slot - Give back a slot that has been reserved.
+ * @swp: virtual slot.
+ * @slot: from vswap_reserve_slot().
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ */
+void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot)
+{
+	vswap_free_range(slot, 1);
+	mem_cgroup_uncharge_slots(vswap_owner(swp), 1);
+}
+
+/**
+ * vswap_use_slot - Let a slot of a device take the place of a zswap entry.
+ * @swp: virtual slot, backed by a zswap entry.
+ * @slot: from vswap_reserve_slot().
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp
+ * and goes on to write it to @slot.
+ * Return: The zswap entry that has backed @swp; the caller owns it.
+ */
+struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
+{
+	atomic_long_t *word = vswap_get_backing_words(swp);
+
+	return vswap_tb_to_zswap(atomic_long_xchg(word, slot_to_vswap_tb(slot)));
+}
+
+/**
+ * vswap_peek_slot - See where the data of a virtual slot is.
+ * @swp: virtual swap entry, need not be pinned.
+ *
+ * Context: Any. The answer is a hint, unless the caller holds the lock of the
+ * folio in the swap cache under @swp.
+ * Return: The slot of a device, an entry of value 0 if it is not on a device.
+ */
+swp_entry_t vswap_peek_slot(swp_entry_t swp)
+{
+	struct swap_cluster_info *ci;
+	struct swap_table *table;
+	swp_entry_t slot = {};
+	unsigned long word;
+
+	rcu_read_lock();
+	ci = vswap_find_cluster(vswap_info, swp_offset(swp));
+	table = ci ? READ_ONCE(ci->backing) : NULL;
+	if (table) {
+		word = atomic_long_read_acquire(&table->entries[swp_cluster_offset(swp)]);
+		/* The table may have been freed and be in other use by now */
+		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word))
+			slot = vswap_tb_to_slot(word);
+	}
+	rcu_read_unlock();
+
+	return slot;
+}
+
+/**
+ * vswap_is_synchronous - Is readahead pointless for a virtual slot?
+ * @swp: virtual swap entry, need not be pinned.
+ *
+ * To read the neighbours of what zswap holds is to decompress what nobody asked
+ * for. What is on a device goes by the device.
+ *
+ * Context: Any.
+ * Return: false if the data of @swp is on a device that is worth readahead.
+ */
+bool vswap_is_synchronous(swp_entry_t swp)
+{
+	swp_entry_t slot = vswap_peek_slot(swp);
+
+	if (!slot.val)
+		return true;
+	/* Set by swapon and never changed while the device is in use */
+	return data_race(__swap_entry_to_info(slot)->flags & SWP_SYNCHRONOUS_IO);
+}
+
+/**
+ * vswap_hint_unused - Note that only the swap cache uses a virtual slot now.
+ * @swp: virtual swap entry whose count is 0 now, with a folio in the cache.
+ *
+ * Leaves a mark at the slot of a device behind it, for vswap_reclaim_slot().
+ *
+ * Context: The caller holds the cluster lock of @swp.
+ */
+void vswap_hint_unused(swp_entry_t swp)
+{
+	swp_entry_t slot = vswap_peek_slot(swp);
+	struct swap_cluster_info *ci;
+	unsigned long want = rmap_to_swp_tb(swp);
+
+	if (!slot.val)
+		return;
+
+	/*
+	 * Whoever has the folio locked may be freeing the slot: look whether it
+	 * still is the one. That it is there at all is sure, the device can't
+	 * go while the caller holds a lock.
+	 */
+	ci = swap_cluster_lock(__swap_entry_to_info(slot), swp_offset(slot));
+	if (rcu_access_pointer(ci->table) &&
+	    __swap_table_get(ci, swp_cluster_offset(slot)) == want)
+		__swap_table_set(ci, swp_cluster_offset(slot),
+				 want | SWP_TB_RMAP_HINT);
+	swap_cluster_unlock(ci);
+}
+
+/**
+ * vswap_reclaim_slot - Free a slot of a device that only the swap cache uses.
+ * @slot: the slot.
+ * @swp_tb: its word in the swap table of the device, with the hint.
+ *
+ * Context: Does not sleep. No cluster lock is held, @slot's device is protected.
+ * Return: The number of slots that may be free now, 0 if none is. A hint that
+ * has turned out to be wrong is taken away.
+ */
+int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb)
+{
+	swp_entry_t swp = swp_tb_to_rmap(swp_tb);
+	struct swap_cluster_info *ci;
+	struct folio *folio;
+	bool busy = false;
+	int nr = 0;
+
+	folio = swap_cache_get_folio(swp);
+	if (folio) {
+		/* Busy is not wrong: try again later */
+		if (!folio_trylock(folio)) {
+			folio_put(folio);
+			return 0;
+		}
+		if (folio_matches_swap_entry(folio, swp)) {
+			if (folio_free_swap(folio))
+				nr = 1;
+			else
+				busy = folio_test_writeback(folio);
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	if (nr || busy)
+		return nr;
+
+	ci = swap_cluster_lock(__swap_entry_to_info(slot), swp_offset(slot));
+	if (rcu_access_pointer(ci->table) &&
+	    __swap_table_get(ci, swp_cluster_offset(slot)) == swp_tb)
+		__swap_table_set(ci, swp_cluster_offset(slot),
+				 swp_tb & ~SWP_TB_RMAP_HINT);
+	swap_cluster_unlock(ci);
+
+	return 0;
+}
+
+#if IS_ENABLED(CONFIG_VSWAP_KUNIT_TEST)
+#include "tests/vswap_slots_kunit.h"
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual swap space: moving data off a device that is switched off.
+ *
+ * The slots of the device that hold the data of virtual ones name these, so the
+ * device is read from one end to the other, in large requests, into the swap
+ * cache. Page tables name virtual slots before and after: no process is looked
+ * at, and it does not matter how many share a page.
+ */
+#include <linux/blkdev.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/swap_ops.h>
+#include <linux/vswap.h>
+#include "internal.h"
+#include "swap_table.h"
+#include "swap.h"
+#include "vswap_table.h"
+
+/* Pages to be read before the first of them is waited for. */
+#define VSWAP_UNUSE_BATCH	(4 * SWAP_CLUSTER_MAX)
+
+struct vswap_unuse_batch {
+	struct swap_io_ctx io;
+	unsigned int nr;
+	struct folio *folios[VSWAP_UNUSE_BATCH];	/* with a reference each */
+};
+
+/* Give up what a folio has on a device; the folio holds the data from now on. */
+static void vswap_leave_device(struct folio *folio, struct swap_info_struct *si)
+{
+	struct swap_cluster_info *ci;
+	unsigned int ci_off, ci_end, nr;
+
+	/* Before the slots go: the folio must not be found clean without them */
+	if (folio_test_uptodate(folio))
+		folio_mark_dirty(folio);
+
+	ci = swap_cluster_get_and_lock(folio);
+	ci_off = swp_cluster_offset(folio->swap);
+	ci_end = ci_off + folio_nr_pages(folio);
+	for (; ci->backing && ci_off < ci_end; ci_off += nr) {
+		atomic_long_t *word = &ci->backing->entries[ci_off];
+		unsigned long prev = atomic_long_read(word);
+
+		nr = 1;
+		if (!vswap_tb_is_slot(prev) ||
+		    swp_type(vswap_tb_to_slot(prev)) != si->type)
+			continue;
+		nr = vswap_free_slots(ci, ci_off, ci_end - ci_off);
+		/* What can't be read is lost for good, its readers get SIGBUS. */
+		for (unsigned int i = 0; !folio_test_uptodate(folio) && i < nr; i++)
+			atomic_long_set(&word[i], VSWAP_TB_POISON);
+		for (unsigned int i = 0; i < nr; i++)
+			vswap_count_event(VSWAP_UNUSED);
+	}
+	swap_cluster_unlock(ci);
+}
+
+/*
+ * Somebody is about to read, or has read, a large folio for a fault, but nobody
+ * has it yet: it may turn out that it can't be mapped, or a part of it can't be
+ * read. What is behind it is still in place. Without it the pages come one by
+ * one, to be sure that each is what it is said to be.
+ */
+static bool vswap_folio_unused(struct folio *folio)
+{
+	return folio_test_large(folio) && !folio_test_dirty(folio) &&
+	       (!folio_test_uptodate(folio) || !folio_test_anon(folio));
+}
+
+static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
+			       struct swap_info_struct *si)
+{
+	swap_read_submit(&batch->io);
+
+	for (unsigned int i = 0; i < batch->nr; i++) {
+		struct folio *folio = batch->folios[i];
+
+		folio_lock(folio);
+		folio_wait_writeback(folio);
+		/* It may have been freed, and swapped out elsewhere since. */
+		if (!folio_test_swapcache(folio) ||
+		    !folio_swap_is_virtual(folio)) {
+			;
+		} else if (vswap_folio_unused(folio)) {
+			swap_cache_del_folio(folio);
+		} else {
+			vswap_leave_device(folio, si);
+			folio_free_swap(folio);
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	batch->nr = 0;
+}
+
+/**
+ * vswap_unuse - Move the data of virtual slots off a device, into memory.
+ * @si: device that nothing is allocated from any more.
+ *
+ * Goes through the device once. Slots that are on their way to be freed, or
+ * whose page is in the middle of something, may be left: the caller looks
+ * whether any are and comes again. Progress shows as the usage of the device in
+ * /proc/swaps goes down.
+ *
+ * Context: May sleep.
+ * Return: 0; -ENOMEM if there is no memory for a page, -EINTR if a signal is
+ * pending. What has been moved so far stays moved.
+ */
+int vswap_unuse(struct swap_info_struct *si)
+{
+	struct mempolicy *mpol = get_task_policy(current);
+	struct vswap_unuse_batch *batch;
+	struct blk_plug plug;
+	int err = 0;
+
+	if (!atomic_long_read(&si->rmap_pages))
+		return 0;
+
+	batch = kzalloc_obj(*batch);
+	if (!batch)
+		return -ENOMEM;
+
+	blk_start_plug(&plug);
+	for (unsigned long offset = 1; offset < si->max; offset++) {
+		swp_entry_t slot = swp_entry(si->type, offset);
+		unsigned long swp_tb = swap_table_get_unpinned(slot);
+		struct folio *folio;
+
+		if (!(offset % SWAPFILE_CLUSTER)) {
+			cond_resched();
+			if (signal_pending(current)) {
+				err = -EINTR;
+				break;
+			}
+		}
+		if (!swp_tb_is_rmap(swp_tb))
+			continue;
+
+		folio = swap_cache_read_folio(&batch->io, swp_tb_to_rmap(swp_tb),
+					      GFP_HIGHUSER_MOVABLE, mpol,
+					      NO_INTERLEAVE_INDEX, false);
+		if (!folio) {
+			if (swap_table_get_unpinned(slot) != swp_tb)
+				continue;
+			err = -ENOMEM;
+			break;
+		}
+
+		batch->folios[batch->nr++] = folio;
+		if (batch->nr == VSWAP_UNUSE_BATCH)
+			vswap_unuse_finish(batch, si);
+	}
+	vswap_unuse_finish(batch, si);
+	blk_finish_plug(&plug);
+
+	kfree(batch);
+	return err;
+}

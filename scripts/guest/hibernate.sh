@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Hibernate with pages in plain and in virtual slots, in zswap and on the disk that
+# the image goes to; all have to be there after resuming. The second boot is told
+# so on its command line: who sees that here has not been resumed.
+n=0 fail=0
+
+ok()
+{
+	n=$((n + 1))
+	if [ "$2" = 1 ]; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1: $3"
+		fail=1
+	fi
+}
+
+stat()
+{
+	awk -v k="$1" '$1 == k { print $2 }' /sys/kernel/debug/vswap/stats
+}
+
+if grep -q stage=2 /proc/cmdline; then
+	ok "resume" 0 "the image was not found"
+	exit 1
+fi
+
+echo 1 >/sys/module/zswap/parameters/enabled
+{ mkswap /dev/vda && swapon /dev/vda; } >/dev/null || exit 1
+echo never >/sys/kernel/mm/vswap/mode
+/tests/vswap/push -w -p random 40 >/tmp/plain.out 2>&1 &
+a=$!
+while [ ! -s /tmp/plain.out ] && kill -0 $a; do sleep 1; done
+echo 60M 2>/dev/null >/sys/fs/cgroup/memory.reclaim
+plain=$(awk '$1 == "/dev/vda" { print int($4 / 4) }' /proc/swaps)
+echo auto >/sys/kernel/mm/vswap/mode
+/tests/vswap/push -w -p random 60 >/tmp/random.out 2>&1 &
+b=$!
+/tests/vswap/push -w 150 >/tmp/mixed.out 2>&1 &
+c=$!
+while [ ! -s /tmp/random.out ] || [ ! -s /tmp/mixed.out ]; do sleep 1; done
+echo 150M 2>/dev/null >/sys/fs/cgroup/memory.reclaim
+
+echo "TAP version 13"
+echo "1..7"
+ok "pages are in plain slots" $((plain > 2000)) "$plain"
+ok "pages are in virtual slots on the disk" $(($(stat slots_device) > 2000)) "$(stat slots_device)"
+ok "pages are in zswap" $(($(stat slots_zswap) > 2000)) "$(stat slots_zswap)"
+echo shutdown >/sys/power/disk
+sync
+sleep 1
+
+# The machine is off and on again in here
+if echo disk >/sys/power/state; then status=1; else status=0; fi
+
+ok "resume" $status "it did not hibernate"
+kill -USR1 $a $b $c
+wait $a && wait $b && wait $c
+status=$?
+ok "data is right" $((status == 0)) "exit status $status"
+ok "nothing is lost" $(($(stat lost) == 0)) "$(stat lost)"
+swapoff /dev/vda
+status=$?
+ok "the disk can be switched off" $((status == 0)) "exit status $status"
+exit $fail

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual slots on all kinds of swap devices: the same with each of them, and
+ * what is particular to it.
+ */
+#include <sys/mount.h>
+#include "../kselftest_harness.h"
+#include "disk.h"
+
+#define NR	1024
+#define NR_DISK	4096UL
+
+enum kind { KIND_RAM, KIND_ZRAM, KIND_FILE };
+
+FIXTURE(vswap_backends) {
+	char cgroup[128];
+	char dir[64];		/* where the file system is mounted */
+	long slots;
+	int zram;		/* number of the zram device, -1 without */
+	struct disk disk, below;
+};
+
+FIXTURE_VARIANT(vswap_backends) {
+	enum kind kind;
+};
+
+FIXTURE_VARIANT_ADD(vswap_backends, ram) {
+	.kind = KIND_RAM,
+};
+
+FIXTURE_VARIANT_ADD(vswap_backends, zram) {
+	.kind = KIND_ZRAM,
+};
+
+FIXTURE_VARIANT_ADD(vswap_backends, file) {
+	.kind = KIND_FILE,
+};
+
+/* A RAM disk itself: it is synchronous. */
+static const char *setup_ram(struct disk *disk)
+{
+	snprintf(disk->path, sizeof(disk->path), "/dev/ram2");
+	disk->fd = open(disk->path, O_RDWR);
+	if (disk->fd < 0)
+		return "no RAM disk, see CONFIG_BLK_DEV_RAM";
+	return disk_format(disk->fd, NR_DISK) ? "a RAM disk can't be written" : NULL;
+}
+
+static long zram_stat(int zram, int field)
+{
+	char path[64], buf[256], *p = buf;
+	long value = 0;
+
+	snprintf(path, sizeof(path), "/sys/block/zram%d/mm_stat", zram);
+	if (read_file(path, buf, sizeof(buf)) < 0)
+		return -1;
+	for (int i = 0; i <= field; i++)
+		value = strtol(p, &p, 10);
+	return value;
+}
+
+static const char *setup_zram(struct disk *disk, int *zram)
+{
+	char path[64], size[32];
+
+	*zram = read_num("/sys/class/zram-control/hot_add");
+	if (*zram < 0)
+		return "no zram, see CONFIG_ZRAM";
+	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", *zram);
+	snprintf(size, sizeof(size), "%zu", (NR_DISK + 1) * page_size);
+	if (write_file(path, size))
+		return "a zram device can't be set up";
+	snprintf(disk->path, sizeof(disk->path), "/dev/zram%d", *zram);
+	disk->fd = open(disk->path, O_RDWR);
+	if (disk->fd < 0 || disk_format(disk->fd, NR_DISK))
+		return "a zram device can't be written";
+	return NULL;
+}
+
+/* Write pages to two files in turns, so that neither is in one piece. */
+static int write_scattered(int fd, int other, size_t pages)
+{
+	size_t run = 128;
+	char *buf = calloc(run, page_size);
+	int err = 0;
+
+	for (size_t i = 0; i < pages && !err; i += run) {
+		size_t size = (pages - i < run ? pages - i : run) * page_size;
+
+		if (write(fd, buf, size) != size || fsync(fd) ||
+		    write(other, buf, page_size) != page_size || fsync(other))
+			err = -EIO;
+	}
+	free(buf);
+	return err;
+}
+
+/* A swap file on ext4, in many extents. */
+static const char *setup_file(struct disk *disk, struct disk *below, char *dir,
+			      size_t size)
+{
+	const char *missing = disk_setup(below, 0, 2 * NR_DISK);
+	char command[128];
+	int other;
+
+	if (missing)
+		return missing;
+	snprintf(command, sizeof(command), "mke2fs -F %s >/dev/null 2>&1",
+		 below->path);
+	if (system(command))
+		return "no mke2fs that works";
+	snprintf(dir, size, "/tmp/vswap_backends_XXXXXX");
+	if (!mkdtemp(dir))
+		return "no directory in /tmp";
+	if (mount(below->path, dir, "ext4", 0, NULL)) {
+		rmdir(dir);
+		dir[0] = 0;
+		return "no ext4";
+	}
+	snprintf(disk->path, sizeof(disk->path), "%s/swap", dir);
+	disk->fd = open(disk->path, O_RDWR | O_CREAT, 0600);
+	snprintf(command, sizeof(command), "%s/other", dir);
+	other = open(command, O_RDWR | O_CREAT, 0600);
+	if (write_scattered(disk->fd, other, NR_DISK + 1))
+		missing = "a file can't be written";
+	close(other);
+	if (missing)
+		return missing;
+	return disk_format(disk->fd, NR_DISK) ? "a file can't be written" : NULL;
+}
+
+FIXTURE_SETUP(vswap_backends)
+{
+	const char *missing = vswap_missing();
+
+	self->zram = -1;
+	self->disk.fd = -1;
+	self->below.fd = -1;
+	self->disk.pages = NR_DISK;
+	if (!missing && variant->kind == KIND_RAM)
+		missing = setup_ram(&self->disk);
+	else if (!missing && variant->kind == KIND_ZRAM)
+		missing = setup_zram(&self->disk, &self->zram);
+	else if (!missing)
+		missing = setup_file(&self->disk, &self->below, self->dir,
+				     sizeof(self->dir));
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
+			       "vswap_backends"), 0);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "enabled", "0"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	self->slots = vswap_stat("slots_used");
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_backends)
+{
+	char num[32], path[64];
+
+	disk_remove(&self->disk);
+	if (self->dir[0]) {
+		umount(self->dir);
+		rmdir(self->dir);
+	}
+	disk_remove(&self->below);
+	if (self->zram >= 0) {
+		snprintf(path, sizeof(path), "/sys/block/zram%d/reset", self->zram);
+		write_file(path, "1");
+		snprintf(num, sizeof(num), "%d", self->zram);
+		write_file("/sys/class/zram-control/hot_remove", num);
+	}
+	write_file(VSWAP_MODE, "auto");
+	write_file(ZSWAP_PARAM "enabled", "1");
+	cgroup_leave(self->cgroup);
+}
+
+/* Out, in, changed, out, in, freed. */
+VSWAP_TEST(vswap_backends, contents)
+{
+	char *p = map_region(NR, false);
+
+	for (int i = 0; i < 3; i++) {
+		fill_region(p, NR, PATTERN_MIXED, i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		EXPECT_GE(vswap_stat("slots_device"), NR / 4);
+		EXPECT_GE(disk_used(&self->disk), NR / 4);
+		EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, i), NR);
+	}
+	ASSERT_EQ(swap_out(p, NR), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(disk_used(&self->disk), OWN_PAGES);
+	/* zram hears of it and frees the memory; the header is one page */
+	if (variant->kind == KIND_ZRAM)
+		EXPECT_LE(zram_stat(self->zram, 0), (OWN_PAGES + 1) * (long)page_size);
+}
+
+/* The disk takes fewer pages than there are: the rest stays, nothing is lost. */
+VSWAP_TEST(vswap_backends, full)
+{
+	size_t nr = NR_DISK + NR;
+	char *p = map_region(nr, false);
+
+	fill_region(p, nr, PATTERN_RANDOM, 4);
+	madvise(p, nr * page_size, MADV_PAGEOUT);
+	EXPECT_GE(disk_used(&self->disk), NR_DISK / 2);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
+	/* Slots of pages that are in memory again are had for others */
+	fill_region(p, nr / 2, PATTERN_RANDOM, 5);
+	madvise(p, nr * page_size, MADV_PAGEOUT);
+	EXPECT_EQ(check_region(p, nr / 2, PATTERN_RANDOM, 5), nr / 2);
+	for (size_t i = nr / 2; i < nr; i++)
+		ASSERT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_RANDOM, 4, i));
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Huge pages, which go to slots here and there on some devices. */
+VSWAP_TEST(vswap_backends, huge)
+{
+	size_t nr = 3 * (2UL << 20) / page_size;
+	char *p = map_region(nr, true);
+
+	if (access(THP, F_OK))
+		SKIP(return, "no transparent huge pages");
+	for (int i = 0; i < 2; i++) {
+		fill_region(p, nr, PATTERN_RANDOM, 7 + i);
+		ASSERT_EQ(swap_out(p, nr), nr);
+		/* Read it from the device, not from the swap cache */
+		for (int n = 0; n < 8; n++)
+			cgroup_write(self->cgroup, "memory.reclaim", "2M");
+		EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 7 + i), nr);
+	}
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_backends, swapoff)
+{
+	char *p = map_region(NR, false);
+
+	fill_region(p, NR, PATTERN_ANY, 6);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_ANY, 6), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Virtual slots whose data is on a device. */
+#include <sys/time.h>
+#include "../kselftest_harness.h"
+#include "disk.h"
+
+#define NR		512
+#define NR_DISK		(16UL * NR)
+
+FIXTURE(vswap_device) {
+	char cgroup[128];
+	long slots;
+	struct disk disk[2];
+};
+
+FIXTURE_SETUP(vswap_device)
+{
+	const char *missing = vswap_missing();
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	for (int i = 0; i < 2; i++) {
+		missing = disk_setup(&self->disk[i], i, NR_DISK);
+		if (missing)
+			SKIP(return, "%s", missing);
+	}
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
+			       "vswap_device"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	self->slots = vswap_stat("slots_used");
+	ASSERT_EQ(disk_on(&self->disk[0], 10), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_device)
+{
+	for (int i = 0; i < 2; i++)
+		disk_remove(&self->disk[i]);
+	write_file(VSWAP_MODE, "auto");
+	write_file(ZSWAP_PARAM "enabled", "1");
+	cgroup_leave(self->cgroup);
+}
+
+static long vm_events(const char *name)
+{
+	return read_key("/proc/vmstat", name);
+}
+
+/* What zswap can't compress goes to the disk, and only that. */
+VSWAP_TEST(vswap_device, fallback)
+{
+	char *p = map_region(2 * NR, false);
+	char *q = p + NR * page_size;
+
+	fill_region(p, NR, PATTERN_RANDOM, 1);
+	fill_region(q, NR, PATTERN_MIXED, 1);
+	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_LE(vswap_stat("slots_device"), NR + OWN_PAGES);
+	EXPECT_GE(disk_used(&self->disk[0]), NR);
+	EXPECT_LE(disk_used(&self->disk[0]), NR + OWN_PAGES);
+	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.current"),
+		  disk_used(&self->disk[0]) * page_size);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 1), NR);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(disk_used(&self->disk[0]), OWN_PAGES);
+}
+
+/* A page that has not changed is not written again. */
+VSWAP_TEST(vswap_device, clean)
+{
+	char *p = map_region(NR, false);
+	long out;
+
+	fill_region(p, NR, PATTERN_RANDOM, 2);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
+	EXPECT_GE(disk_used(&self->disk[0]), NR);
+	out = vm_events("pswpout");
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(vm_events("pswpout"), out + OWN_PAGES);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
+
+	/* One that has changed takes the place it has */
+	fill_region(p, NR, PATTERN_RANDOM, 3);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(disk_used(&self->disk[0]), NR + OWN_PAGES);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Backings change as the contents do. */
+VSWAP_TEST(vswap_device, changing)
+{
+	static const enum pattern patterns[] = {
+		PATTERN_RANDOM, PATTERN_ZERO, PATTERN_QUARTER, PATTERN_RANDOM,
+		PATTERN_QUARTER, PATTERN_ZERO, PATTERN_ANY, PATTERN_RANDOM,
+	};
+	char *p = map_region(NR, false);
+
+	for (int i = 0; i < 8; i++) {
+		fill_region(p, NR, patterns[i], i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		if (patterns[i] == PATTERN_ZERO || patterns[i] == PATTERN_QUARTER)
+			EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
+		EXPECT_EQ(check_region(p, NR, patterns[i], i), NR);
+	}
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Mode always, zswap off: everything goes to the disk, but for zeroes. */
+VSWAP_TEST(vswap_device, always)
+{
+	char *p = map_region(NR, false);
+
+	ASSERT_EQ(write_file(ZSWAP_PARAM "enabled", "0"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	fill_region(p, NR, PATTERN_WORD, 1);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_WORD, 1), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A huge page goes to one range, or page by page where there is none. */
+VSWAP_TEST(vswap_device, huge)
+{
+	size_t nr = (2UL << 20) / page_size;
+	char *p = map_region(nr, true), *q;
+	long split = thp_events("thp_split_page");
+	long pieces = vswap_stat("slots_split");
+
+	if (access(THP, F_OK))
+		SKIP(return, "no transparent huge pages");
+	fill_region(p, nr, PATTERN_RANDOM, 4);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(vswap_stat("slots_split"), pieces);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
+	munmap(p, nr * page_size);
+
+	/* Every second page of all but the end of the disk */
+	q = map_region(NR_DISK - nr / 2, false);
+	fill_region(q, NR_DISK - nr / 2, PATTERN_RANDOM, 5);
+	ASSERT_EQ(swap_out(q, NR_DISK - nr / 2), NR_DISK - nr / 2);
+	for (size_t i = 0; i < NR_DISK - nr / 2; i += 2)
+		madvise(q + i * page_size, page_size, MADV_DONTNEED);
+
+	p = map_region(nr, true);
+	fill_region(p, nr, PATTERN_RANDOM, 6);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_GT(vswap_stat("slots_split"), pieces);
+	EXPECT_EQ(thp_events("thp_split_page"), split);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 6), nr);
+	for (size_t i = 1; i < NR_DISK - nr / 2; i += 2)
+		ASSERT_TRUE(pattern_check(q + i * page_size, page_size, PATTERN_RANDOM, 5, i));
+	munmap(q, (NR_DISK - nr / 2) * page_size);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* The disk of the higher priority first, then the other. */
+VSWAP_TEST(vswap_device, priority)
+{
+	size_t nr = NR_DISK + NR;
+	char *p = map_region(nr, false);
+
+	ASSERT_EQ(disk_on(&self->disk[1], 5), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 7);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(disk_used(&self->disk[1]), 0);
+	fill_region(p, nr, PATTERN_RANDOM, 7);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	/* A page in a CPU's batch for the LRU lists may wait in the swap cache */
+	EXPECT_GE(disk_used(&self->disk[1]), NR - OWN_PAGES);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 7), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* memory.swap.max and memory.zswap.writeback hold where a slot is taken. */
+VSWAP_TEST(vswap_device, limits)
+{
+	char *p = map_region(NR, false);
+	char max[32];
+
+	snprintf(max, sizeof(max), "%zu", NR / 2 * page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", max), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 8);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	EXPECT_GT(disk_used(&self->disk[0]), 0);
+	EXPECT_LE(disk_used(&self->disk[0]), NR / 2);
+	EXPECT_GT(cgroup_read_key(self->cgroup, "memory.swap.events", "max"), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 8), NR);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "max"), 0);
+
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 9);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	EXPECT_LE(disk_used(&self->disk[0]), OWN_PAGES);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 9), NR);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "1"), 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* zswap writes back when its limit is reached, in large requests. */
+VSWAP_TEST(vswap_device, writeback)
+{
+	size_t nr = 8 * NR;
+	char *p = map_region(nr, false);
+	long pages = vm_events("zswpwb"), out, io;
+
+	fill_region(p, nr, PATTERN_QUARTER, 1);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(vm_events("zswpwb"), pages);
+	out = vm_events("pswpout");
+	io = vm_events("nrswpout");
+
+	/* Reclaim of the compressed memory: one more megabyte than there is room */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "1M"), 0);
+	for (int i = 0; i < 20; i++) {
+		char *q = map_region(NR, false);
+
+		fill_region(q, NR, PATTERN_QUARTER, i);
+		madvise(q, NR * page_size, MADV_PAGEOUT);
+		munmap(q, NR * page_size);
+	}
+	EXPECT_GT(vm_events("zswpwb"), pages);
+	TH_LOG("%ld written back, %ld pages in %ld requests",
+	       vm_events("zswpwb") - pages, vm_events("pswpout") - out,
+	       vm_events("nrswpout") - io);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 1), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A large folio is read for slots with different backings. */
+VSWAP_TEST(vswap_device, mixed)
+{
+	const char *size = THP "hugepages-64kB/";
+	char *p = map_region(4 * NR, false), path[128];
+	long folios, used;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%senabled", size);
+	if (write_file(path, "always"))
+		SKIP(return, "no large folios of 64 kB");
+	snprintf(path, sizeof(path), "%sstats/swpin", size);
+	madvise(p, 4 * NR * page_size, MADV_HUGEPAGE);
+	fill_region(p, 4 * NR, PATTERN_QUARTER, 10);
+	ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
+
+	/* Let zswap write a part of them back to the disk */
+	used = cgroup_read(self->cgroup, "memory.zswap.current");
+	EXPECT_GT(used, 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "1M"), 0);
+	for (n = 0; n < 50 && vswap_stat("slots_device") < NR; n++) {
+		char *q = map_region(NR, false);
+
+		fill_region(q, NR / 4, PATTERN_QUARTER, n);
+		madvise(q, NR * page_size, MADV_PAGEOUT);
+		munmap(q, NR * page_size);
+	}
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_GE(vswap_stat("slots_zswap"), NR);
+
+	folios = read_num(path);
+	EXPECT_EQ(check_region(p, 4 * NR, PATTERN_QUARTER, 10), 4 * NR);
+	EXPECT_GT(read_num(path), folios);
+	fill_region(p, 2 * NR, PATTERN_RANDOM, 11);
+	ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
+	EXPECT_EQ(check_region(p, 2 * NR, PATTERN_RANDOM, 11), 2 * NR);
+	for (size_t i = 2 * NR; i < 4 * NR; i++)
+		ASSERT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 10, i));
+	munmap(p, 4 * NR * page_size);
+	snprintf(path, sizeof(path), "%senabled", size);
+	write_file(path, "never");
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Swap out shared memory, of which page tables do not tell where it is. */
+static void page_out(char *p, size_t nr)
+{
+	for (int i = 0; i < 10; i++) {
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		usleep(20000);
+	}
+}
+
+/* The owner of the slots is gone when they are read, and written, again. */
+VSWAP_TEST(vswap_device, owner_gone)
+{
+	char cgroup[128];
+	char *p = mmap(NULL, NR * page_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		cgroup_enter(cgroup, sizeof(cgroup), "vswap_owner");
+		fill_region(p, NR, PATTERN_ANY, 12);
+		page_out(p, NR);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT_EQ(status, 0);
+	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_owner_%d", pid);
+	ASSERT_EQ(rmdir(cgroup), 0);
+	EXPECT_GE(disk_used(&self->disk[0]), NR / 8);
+	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_ANY, 12), NR);
+	ASSERT_EQ(disk_on(&self->disk[0], 10), 0);
+	page_out(p, NR);
+	EXPECT_GE(disk_used(&self->disk[0]), NR / 8);
+	EXPECT_EQ(check_region(p, NR, PATTERN_ANY, 12), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+static void ignore(int sig)
+{
+}
+
+/* swapoff can be interrupted, and what it has not moved stays on the disk. */
+VSWAP_TEST(vswap_device, swapoff_signal)
+{
+	/* More than once: the first may come before swapoff has begun */
+	struct itimerval timer = {
+		.it_value.tv_usec = 1000,
+		.it_interval.tv_usec = 1000,
+	}, none = {};
+	struct sigaction action = { .sa_handler = ignore };
+	char *p = map_region(8 * NR, false);
+	int err = 0;
+
+	fill_region(p, 8 * NR, PATTERN_RANDOM, 13);
+	ASSERT_EQ(swap_out(p, 8 * NR), 8 * NR);
+	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+	err = disk_off(&self->disk[0]);
+	ASSERT_EQ(setitimer(ITIMER_REAL, &none, NULL), 0);
+	EXPECT_EQ(err, -EINTR);
+	EXPECT_GT(disk_used(&self->disk[0]), 0);
+	EXPECT_EQ(check_region(p, 8 * NR, PATTERN_RANDOM, 13), 8 * NR);
+	/* It is in use as before */
+	fill_region(p, 8 * NR, PATTERN_RANDOM, 14);
+	ASSERT_EQ(swap_out(p, 8 * NR), 8 * NR);
+	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_EQ(check_region(p, 8 * NR, PATTERN_RANDOM, 14), 8 * NR);
+	munmap(p, 8 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Plain slots and virtual ones on one disk, and all of them can be left. */
+VSWAP_TEST(vswap_device, plain)
+{
+	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
+
+	ASSERT_EQ(write_file(VSWAP_MODE, "never"), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 15);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
+	EXPECT_GE(disk_used(&self->disk[0]), NR);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	fill_region(q, NR, PATTERN_RANDOM, 16);
+	ASSERT_EQ(swap_out(q, NR), NR);
+	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_GE(disk_used(&self->disk[0]), 2 * NR);
+	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_EQ(count_swapped(p, NR), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 15), NR);
+	EXPECT_EQ(check_region(q, NR, PATTERN_RANDOM, 16), NR);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* swapoff leaves everything readable, whoever shares it. */
+VSWAP_TEST(vswap_device, swapoff)
+{
+	size_t nr = 8 * NR;
+	char *p = map_region(nr, false);
+	int go[2], status, nr_children = 20;
+	long minor;
+	char c;
+
+	fill_region(p, nr, PATTERN_ANY, 3);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_GE(disk_used(&self->disk[0]), NR);
+	ASSERT_EQ(pipe(go), 0);
+	for (int i = 0; i < nr_children; i++) {
+		if (fork())
+			continue;
+		close(go[1]);
+		if (read(go[0], &c, 1))
+			_exit(2);
+		_exit(check_region(p, nr, PATTERN_ANY, 3) != nr);
+	}
+	minor = vswap_stat("slots_used");
+	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	/* Page tables are as they were */
+	EXPECT_GE(vswap_stat("slots_used"), minor - OWN_PAGES);
+	EXPECT_EQ(count_swapped(p, nr), nr);
+	close(go[1]);
+	for (int i = 0; i < nr_children; i++) {
+		ASSERT_GT(wait(&status), 0);
+		EXPECT_EQ(status, 0);
+	}
+	EXPECT_EQ(check_region(p, nr, PATTERN_ANY, 3), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Back and forth between two disks, under load. */
+VSWAP_TEST(vswap_device, swapoff_race)
+{
+	int nr_children = 3, status;
+	pid_t pids[3];
+
+	for (int i = 0; i < nr_children; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		/* Pages come and go, processes too */
+		for (int n = 0; ; n++) {
+			char *p = map_region(NR, false);
+
+			fill_region(p, NR, PATTERN_ANY, n);
+			madvise(p, NR * page_size, MADV_PAGEOUT);
+			if (!fork())
+				_exit(check_region(p, NR, PATTERN_ANY, n) != NR);
+			if (check_region(p, NR, PATTERN_ANY, n) != NR)
+				_exit(1);
+			if (wait(&status) < 0 || status)
+				_exit(2);
+			munmap(p, NR * page_size);
+		}
+	}
+	for (int i = 0; i < 10; i++) {
+		usleep(100000);
+		ASSERT_EQ(disk_on(&self->disk[1 - i % 2], 10), 0);
+		EXPECT_EQ(disk_off(&self->disk[i % 2]), 0);
+	}
+	for (int i = 0; i < nr_children; i++) {
+		kill(pids[i], SIGKILL);
+		ASSERT_EQ(waitpid(pids[i], &status, 0), pids[i]);
+		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	disk_off(&self->disk[0]);
+	disk_off(&self->disk[1]);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Virtual slots on a device that fails. */
+#include <setjmp.h>
+#include "../kselftest_harness.h"
+#include "dm.h"
+
+#define NR	512
+
+FIXTURE(vswap_error) {
+	char cgroup[128];
+	long slots;
+	struct disk below, disk, other;
+};
+
+FIXTURE_SETUP(vswap_error)
+{
+	const char *missing = vswap_missing();
+
+	self->disk.fd = -1;
+	self->other.fd = -1;
+	self->below.fd = -1;
+	if (!missing)
+		missing = disk_setup(&self->below, 0, 4 * NR);
+	if (!missing)
+		missing = disk_setup(&self->other, 1, 4 * NR);
+	if (!missing)
+		missing = dm_setup(&self->disk, &self->below);
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
+			       "vswap_error"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	self->slots = vswap_stat("slots_used");
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_error)
+{
+	dm_table(&self->below, NULL);
+	swapoff(self->disk.path);
+	dm_remove(&self->disk);
+	disk_remove(&self->other);
+	disk_remove(&self->below);
+	cgroup_leave(self->cgroup);
+}
+
+/* Pages stay in the swap cache when they have been written: have them dropped. */
+static void drop_swap_cache(const char *cgroup)
+{
+	for (int i = 0; i < 4; i++)
+		cgroup_write(cgroup, "memory.reclaim", "2M");
+}
+
+/* How reading one byte ends, in a child: 0, or the signal. */
+static int touch(const char *p)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		signal(SIGBUS, SIG_DFL);
+		_exit(*p & 1);
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static sigjmp_buf bus;
+
+static void on_sigbus(int sig)
+{
+	siglongjmp(bus, 1);
+}
+
+/* Is the page right? If it can't be read, count it in @failed. */
+static bool check_page(const char *page, enum pattern pattern,
+		       unsigned long seed, unsigned long index, long *failed)
+{
+	if (sigsetjmp(bus, 1)) {
+		(*failed)++;
+		return true;
+	}
+	return pattern_check(page, page_size, pattern, seed, index);
+}
+
+/* How many pages can't be read; -1 if one that can be is wrong. */
+static long count_failed(const char *p, size_t nr, enum pattern pattern,
+			 unsigned long seed)
+{
+	struct sigaction action = { .sa_handler = on_sigbus };
+	long failed = 0;
+
+	sigaction(SIGBUS, &action, NULL);
+	for (size_t i = 0; i < nr; i++) {
+		if (!check_page(p + i * page_size, pattern, seed, i, &failed))
+			return -1;
+	}
+	signal(SIGBUS, SIG_DFL);
+	return failed;
+}
+
+/* What can't be written stays, and is written when that is possible again. */
+VSWAP_TEST(vswap_error, write)
+{
+	char *p = map_region(NR, false);
+	long errors = vswap_stat("write_error");
+
+	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 1);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	/* Reads wait for writes to end, and find the page in the swap cache */
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	EXPECT_GT(vswap_stat("write_error"), errors);
+
+	ASSERT_EQ(dm_table(&self->below, NULL), 0);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	errors = vswap_stat("write_error");
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(vswap_stat("write_error"), errors);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* A failing device can be switched off while another takes what it could not. */
+VSWAP_TEST(vswap_error, write_elsewhere)
+{
+	char *p = map_region(NR, false);
+
+	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 2);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	ASSERT_EQ(disk_on(&self->other, 20), 0);
+	for (int i = 0; i < 100 && disk_used(&self->other) < NR / 2; i++) {
+		EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
+		swap_out(p, NR);
+	}
+	EXPECT_GE(disk_used(&self->other), NR / 2);
+	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* What can't be read is SIGBUS for that page, and is there again later. */
+VSWAP_TEST(vswap_error, read)
+{
+	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
+	long errors = vswap_stat("read_error");
+
+	fill_region(p, NR, PATTERN_RANDOM, 3);
+	fill_region(q, NR, PATTERN_QUARTER, 3);
+	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	drop_swap_cache(self->cgroup);
+	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
+	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
+	EXPECT_GT(vswap_stat("read_error"), errors);
+	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 3), NR);
+	ASSERT_EQ(dm_table(&self->below, NULL), 0);
+
+	/* Once reclaim has dropped what was not read, it can be read */
+	for (int n = 0; n < 100 && count_failed(p, NR, PATTERN_RANDOM, 3) > 0; n++)
+		drop_swap_cache(self->cgroup);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* Of large folios in different places, only the pages that can't be read fail. */
+VSWAP_TEST(vswap_error, read_mixed)
+{
+	char *p = map_region(4 * NR, false);
+	long device, failed;
+
+	if (write_file(THP "hugepages-64kB/enabled", "always"))
+		SKIP(return, "no large folios of 64 kB");
+	madvise(p, 4 * NR * page_size, MADV_HUGEPAGE);
+	fill_region(p, 4 * NR, PATTERN_QUARTER, 5);
+	ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
+
+	/* Let zswap write a part of them back to the disk */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "1M"), 0);
+	for (int n = 0; n < 50 && vswap_stat("slots_device") < NR; n++) {
+		char *q = map_region(NR, false);
+
+		fill_region(q, NR / 4, PATTERN_QUARTER, n);
+		madvise(q, NR * page_size, MADV_PAGEOUT);
+		munmap(q, NR * page_size);
+	}
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	drop_swap_cache(self->cgroup);
+	device = vswap_stat("slots_device");
+	EXPECT_GE(device, NR / 2);
+
+	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
+	failed = count_failed(p, 4 * NR, PATTERN_QUARTER, 5);
+	EXPECT_GT(failed, 0);
+	EXPECT_LE(failed, device);
+	ASSERT_EQ(dm_table(&self->below, NULL), 0);
+	/* Folios that could not be read fail until reclaim has dropped them */
+	for (int n = 0; n < 100 && failed > 0; n++) {
+		drop_swap_cache(self->cgroup);
+		failed = count_failed(p, 4 * NR, PATTERN_QUARTER, 5);
+	}
+	EXPECT_EQ(failed, 0);
+	munmap(p, 4 * NR * page_size);
+	write_file(THP "hugepages-64kB/enabled", "never");
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* A device that can't be read can be switched off; what was on it is lost. */
+VSWAP_TEST(vswap_error, swapoff)
+{
+	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
+
+	fill_region(p, NR, PATTERN_RANDOM, 4);
+	fill_region(q, NR, PATTERN_QUARTER, 4);
+	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	drop_swap_cache(self->cgroup);
+	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
+	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(touch(p), SIGBUS);
+	EXPECT_EQ(touch(p + (NR - 1) * page_size), SIGBUS);
+	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 4), NR);
+
+	/* ... for good, even if it is no longer in the swap cache */
+	drop_swap_cache(self->cgroup);
+	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+TEST_HARNESS_MAIN
