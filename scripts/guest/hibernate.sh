@@ -3,18 +3,8 @@
 # Hibernate with pages in plain and in virtual slots, in zswap and on the disk that
 # the image goes to; all have to be there after resuming. The second boot is told
 # so on its command line: who sees that here has not been resumed.
-n=0 fail=0
-
-ok()
-{
-	n=$((n + 1))
-	if [ "$2" = 1 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1: $3"
-		fail=1
-	fi
-}
+# shellcheck source=scripts/guest/ktap.sh
+. "$(dirname "$0")/ktap.sh"
 
 stat()
 {

@@ -2,19 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # cgroup v1: the memory+swap counter counts every page that is swapped out,
 # whatever holds it, and its limit holds.
-n=0 fail=0
+# shellcheck source=scripts/guest/ktap.sh
+. "$(dirname "$0")/ktap.sh"
 cg=/tmp/v1/test
-
-ok()
-{
-	n=$((n + 1))
-	if [ "$2" = 1 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1: $3"
-		fail=1
-	fi
-}
 
 # The controller has to leave the v2 hierarchy first
 echo "-memory" >/sys/fs/cgroup/cgroup.subtree_control
