@@ -459,10 +459,15 @@ EXPORT_SYMBOL_GPL(vswap_free_pages);
  * @memcg: the cgroup, NULL for none.
  *
  * Context: Any, the caller makes sure that @memcg stays.
- * Return: Number of pages of @memcg that can be swapped out by either way.
+ * Return: Number of pages of @memcg that can be swapped out by either way; if
+ * devices can take many, they alone.
  */
 long vswap_add_free_pages(long nr_swap_pages, struct mem_cgroup *memcg)
 {
+	/* It only matters whether there are some, and those are enough */
+	if (nr_swap_pages >= SWAPFILE_CLUSTER)
+		return nr_swap_pages;
+
 	return max(nr_swap_pages, 0L) +
 	       mem_cgroup_zswap_headroom(memcg, vswap_free_pages());
 }
@@ -540,9 +545,9 @@ bool vswap_wanted(struct folio *folio)
  * Statistics
  */
 
-void vswap_count_event(enum vswap_event event)
+void vswap_count_events(enum vswap_event event, unsigned long nr)
 {
-	atomic_long_inc(&vswap_events[event]);
+	atomic_long_add(nr, &vswap_events[event]);
 }
 
 /**

@@ -62,6 +62,12 @@ struct vswap_counts {
 	unsigned long memory;		/* bytes that all of it takes */
 };
 
+/* Slots of a device that follow each other in a cluster */
+struct vswap_run {
+	swp_entry_t slot;
+	unsigned int nr;
+};
+
 extern struct swap_info_struct *vswap_info;
 
 /*
@@ -95,7 +101,7 @@ enum vswap_mode vswap_get_mode(void);
 void vswap_set_mode(enum vswap_mode mode);
 void vswap_count(struct vswap_counts *counts);
 unsigned long vswap_event_count(enum vswap_event event);
-void vswap_count_event(enum vswap_event event);
+void vswap_count_events(enum vswap_event event, unsigned long nr);
 void vswap_note_taken(void);
 void vswap_note_declined(unsigned int nr_pages);
 
@@ -123,14 +129,18 @@ int vswap_unuse(struct swap_info_struct *si);
 /* Slots of devices behind virtual ones: mm/vswap_slots.c */
 bool vswap_back_folio(struct folio *folio);
 bool vswap_may_write(struct folio *folio, bool allowed);
-swp_entry_t vswap_slot_range(struct folio *folio, unsigned int first,
-			     unsigned int *nr);
+swp_entry_t vswap_backing_range(struct folio *folio, unsigned int first,
+				unsigned int *nr);
+unsigned int vswap_cut_slots(struct swap_cluster_info *ci, unsigned int ci_off,
+			     unsigned int nr, struct vswap_run *run);
+bool vswap_join_runs(struct vswap_run *run, const struct vswap_run *next);
+void vswap_free_run(const struct vswap_run *run);
 unsigned int vswap_free_slots(struct swap_cluster_info *ci,
 			      unsigned int ci_off, unsigned int nr);
 void vswap_free_slot(swp_entry_t swp, unsigned long word);
 swp_entry_t vswap_peek_slot(swp_entry_t swp);
 bool vswap_is_synchronous(swp_entry_t swp);
-void vswap_hint_unused(swp_entry_t swp);
+void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp);
 int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb);
 int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot);
 void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot);
@@ -197,7 +207,7 @@ static inline void vswap_set_next_offset(unsigned int order,
 {
 }
 
-static inline void vswap_count_event(enum vswap_event event)
+static inline void vswap_count_events(enum vswap_event event, unsigned long nr)
 {
 }
 
@@ -246,11 +256,11 @@ static inline bool vswap_may_write(struct folio *folio, bool allowed)
 	return allowed;
 }
 
-static inline swp_entry_t vswap_slot_range(struct folio *folio,
-					   unsigned int first, unsigned int *nr)
+static inline swp_entry_t vswap_backing_range(struct folio *folio,
+					      unsigned int first,
+					      unsigned int *nr)
 {
-	*nr = folio_nr_pages(folio) - first;
-	return swp_entry(swp_type(folio->swap), swp_offset(folio->swap) + first);
+	return (swp_entry_t) {};
 }
 
 static inline int vswap_unuse(struct swap_info_struct *si)
@@ -268,7 +278,8 @@ static inline bool vswap_is_synchronous(swp_entry_t swp)
 	return false;
 }
 
-static inline void vswap_hint_unused(swp_entry_t swp)
+static inline void vswap_hint_unused(struct swap_cluster_info *ci,
+				     swp_entry_t swp)
 {
 }
 
@@ -289,10 +300,35 @@ static inline void vswap_assert_backed(struct swap_cluster_info *ci,
 
 #endif /* CONFIG_VSWAP */
 
+static inline void vswap_count_event(enum vswap_event event)
+{
+	vswap_count_events(event, 1);
+}
+
 /* Does the folio, in the swap cache, have virtual slots? */
 static inline bool folio_swap_is_virtual(const struct folio *folio)
 {
 	return swap_entry_is_virtual(folio->swap);
+}
+
+/**
+ * vswap_slot_range - Where a part of a folio is on a device.
+ * @folio: folio in the swap cache.
+ * @first: page of the folio to start with.
+ * @nr: returns the number of pages from there on whose slots follow each other.
+ *
+ * Context: The caller holds the folio lock. A folio with virtual slots has a slot
+ * behind each of the pages that are asked for.
+ * Return: The slot of page @first on its device.
+ */
+static inline swp_entry_t vswap_slot_range(struct folio *folio,
+					   unsigned int first, unsigned int *nr)
+{
+	if (folio_swap_is_virtual(folio))
+		return vswap_backing_range(folio, first, nr);
+
+	*nr = folio_nr_pages(folio) - first;
+	return swp_entry(swp_type(folio->swap), swp_offset(folio->swap) + first);
 }
 
 #endif /* _MM_VSWAP_H */

@@ -65,18 +65,20 @@ static unsigned int vswap_slot_run(atomic_long_t *word, unsigned int nr)
 }
 
 /**
- * vswap_free_slots - Free the slots of a device behind a range of virtual ones.
+ * vswap_cut_slots - Cut a range of virtual slots off the slots behind it.
  * @ci: cluster of the virtual slots, whose first one is backed by a slot.
  * @ci_off: offset of the first virtual slot in the cluster.
  * @nr: how many virtual slots at the most.
+ * @run: returns the slots of the device, which the caller has to free.
  *
- * Frees at one go what follows each other on the device and has one owner.
+ * Takes at one go what follows each other on the device and has one owner, who
+ * is uncharged right away: only the virtual slots keep the owner's id.
  *
  * Context: The caller holds the lock of @ci; see vswap_release_slots().
  * Return: The number of virtual slots that are without a backing now.
  */
-unsigned int vswap_free_slots(struct swap_cluster_info *ci,
-			      unsigned int ci_off, unsigned int nr)
+unsigned int vswap_cut_slots(struct swap_cluster_info *ci, unsigned int ci_off,
+			     unsigned int nr, struct vswap_run *run)
 {
 	atomic_long_t *word = &ci->backing->entries[ci_off];
 	swp_entry_t slot = vswap_tb_to_slot(atomic_long_read(word));
@@ -93,8 +95,63 @@ unsigned int vswap_free_slots(struct swap_cluster_info *ci,
 
 	for (i = 0; i < nr; i++)
 		atomic_long_set(&word[i], VSWAP_TB_NULL);
-	vswap_free_range(slot, nr);
 	mem_cgroup_uncharge_slots(id, nr);
+	*run = (struct vswap_run) { .slot = slot, .nr = nr };
+
+	return nr;
+}
+
+/**
+ * vswap_join_runs - Make one run of slots of two, if they are one.
+ * @run: run that takes in @next; it may be empty.
+ * @next: slots that follow it, perhaps.
+ *
+ * Context: Any.
+ * Return: true if @run has the slots of both now.
+ */
+bool vswap_join_runs(struct vswap_run *run, const struct vswap_run *next)
+{
+	if (!run->nr) {
+		*run = *next;
+		return true;
+	}
+	/* The first slot of a cluster begins a run */
+	if (run->slot.val + run->nr != next->slot.val ||
+	    !swp_cluster_offset(next->slot))
+		return false;
+
+	run->nr += next->nr;
+	return true;
+}
+
+/**
+ * vswap_free_run - Free slots of a device.
+ * @run: slots that nothing names any more; may be empty.
+ *
+ * Context: May be called under the lock of a virtual cluster.
+ */
+void vswap_free_run(const struct vswap_run *run)
+{
+	if (run->nr)
+		vswap_free_range(run->slot, run->nr);
+}
+
+/**
+ * vswap_free_slots - Free the slots of a device behind a range of virtual ones.
+ * @ci: cluster of the virtual slots, whose first one is backed by a slot.
+ * @ci_off: offset of the first virtual slot in the cluster.
+ * @nr: how many virtual slots at the most.
+ *
+ * Context: The caller holds the lock of @ci; see vswap_release_slots().
+ * Return: The number of virtual slots that are without a backing now.
+ */
+unsigned int vswap_free_slots(struct swap_cluster_info *ci,
+			      unsigned int ci_off, unsigned int nr)
+{
+	struct vswap_run run;
+
+	nr = vswap_cut_slots(ci, ci_off, nr, &run);
+	vswap_free_run(&run);
 
 	return nr;
 }
@@ -139,18 +196,11 @@ static bool vswap_folio_has_slots(atomic_long_t *words, unsigned int nr)
 	return true;
 }
 
-/* Take a range of slots, which are charged already, and have words name them. */
-static bool vswap_take_slots(swp_entry_t swp, atomic_long_t *words,
-			     unsigned int order)
+/* Have words name slots that follow each other. */
+static void vswap_set_slots(atomic_long_t *words, unsigned int nr, swp_entry_t slot)
 {
-	swp_entry_t slot = vswap_alloc_range(swp, order);
-
-	if (!slot.val)
-		return false;
-
-	for (unsigned int i = 0; i < 1 << order; i++, slot.val++)
+	for (unsigned int i = 0; i < nr; i++, slot.val++)
 		atomic_long_set(&words[i], slot_to_vswap_tb(slot));
-	return true;
 }
 
 /**
@@ -168,9 +218,10 @@ static bool vswap_take_slots(swp_entry_t swp, atomic_long_t *words,
 bool vswap_back_folio(struct folio *folio)
 {
 	unsigned int nr = folio_nr_pages(folio), order = folio_order(folio), i;
-	swp_entry_t swp = folio->swap;
+	swp_entry_t swp = folio->swap, slot;
 	unsigned short id;
 	atomic_long_t *words;
+	bool failed;
 
 	words = vswap_get_backing_words(swp);
 	if (!words)
@@ -178,23 +229,33 @@ bool vswap_back_folio(struct folio *folio)
 	if (vswap_folio_has_slots(words, nr))
 		return true;
 
-	vswap_release_folio(folio);
 	id = vswap_owner(swp);
-	if (mem_cgroup_charge_slots(id, nr))
+	if (mem_cgroup_charge_slots(id, nr)) {
+		vswap_release_folio(folio);
 		goto fail;
+	}
 
-	if (vswap_take_slots(swp, words, order))
+	/* Slots that failed are held meanwhile, in order to get others */
+	failed = vswap_tb_is_slot(atomic_long_read(words));
+	slot = vswap_alloc_range(swp, order);
+	vswap_release_folio(folio);
+	if (slot.val) {
+		vswap_set_slots(words, nr, slot);
 		goto taken;
-	if (!order)
+	}
+	if (!order && !failed)
 		goto uncharge;
 
 	for (i = 0; i < nr; i++) {
 		swp_entry_t entry = swp_entry(swp_type(swp), swp_offset(swp) + i);
 
-		if (!vswap_take_slots(entry, &words[i], 0))
+		slot = vswap_alloc_range(entry, 0);
+		if (!slot.val)
 			goto release;
+		vswap_set_slots(&words[i], 1, slot);
 	}
-	vswap_count_event(VSWAP_SLOTS_SPLIT);
+	if (order)
+		vswap_count_event(VSWAP_SLOTS_SPLIT);
 taken:
 	vswap_count_event(VSWAP_SLOTS_TAKEN);
 	return true;
@@ -236,29 +297,23 @@ bool vswap_may_write(struct folio *folio, bool allowed)
 }
 
 /**
- * vswap_slot_range - Where a part of a folio is on a device.
+ * vswap_backing_range - Where a part of a folio with virtual slots is.
  * @folio: folio in the swap cache.
  * @first: page of the folio to start with.
  * @nr: returns the number of pages from there on whose slots follow each other,
  *      as slots and as blocks of the device.
  *
- * Context: The caller holds the folio lock. A folio with virtual slots has a slot
- * behind each of the pages that are asked for.
- * Return: The slot of page @first on its device.
+ * Context: See vswap_slot_range().
+ * Return: The slot behind that of page @first.
  */
-swp_entry_t vswap_slot_range(struct folio *folio, unsigned int first,
-			     unsigned int *nr)
+swp_entry_t vswap_backing_range(struct folio *folio, unsigned int first,
+				unsigned int *nr)
 {
-	swp_entry_t swp = folio->swap;
+	swp_entry_t swp = page_swap_entry(folio_page(folio, first));
 	atomic_long_t *word;
 
-	*nr = folio_nr_pages(folio) - first;
-	swp.val += first;
-	if (!folio_swap_is_virtual(folio))
-		return swp;
-
 	word = &__swap_entry_to_cluster(swp)->backing->entries[swp_cluster_offset(swp)];
-	*nr = vswap_slot_run(word, *nr);
+	*nr = vswap_slot_run(word, folio_nr_pages(folio) - first);
 	swp = vswap_tb_to_slot(atomic_long_read(word));
 	*nr = vswap_slots_in_extent(swp, *nr);
 	return swp;
@@ -400,19 +455,22 @@ bool vswap_is_synchronous(swp_entry_t swp)
 
 /**
  * vswap_hint_unused - Note that only the swap cache uses a virtual slot now.
+ * @ci: cluster of the slot.
  * @swp: virtual swap entry whose count is 0 now, with a folio in the cache.
  *
  * Leaves a mark at the slot of a device behind it, for vswap_reclaim_slot().
  *
- * Context: The caller holds the cluster lock of @swp.
+ * Context: The caller holds the lock of @ci.
  */
-void vswap_hint_unused(swp_entry_t swp)
+void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp)
 {
-	swp_entry_t slot = vswap_peek_slot(swp);
-	struct swap_cluster_info *ci;
-	unsigned long want = rmap_to_swp_tb(swp);
+	unsigned long word, want = rmap_to_swp_tb(swp);
+	swp_entry_t slot;
 
-	if (!slot.val)
+	if (!ci->backing)
+		return;
+	word = atomic_long_read(&ci->backing->entries[swp_cluster_offset(swp)]);
+	if (!vswap_tb_is_slot(word))
 		return;
 
 	/*
@@ -420,6 +478,7 @@ void vswap_hint_unused(swp_entry_t swp)
 	 * still is the one. That it is there at all is sure, the device can't
 	 * go while the caller holds a lock.
 	 */
+	slot = vswap_tb_to_slot(word);
 	ci = swap_cluster_lock(__swap_entry_to_info(slot), swp_offset(slot));
 	if (rcu_access_pointer(ci->table) &&
 	    __swap_table_get(ci, swp_cluster_offset(slot)) == want)

@@ -24,15 +24,29 @@
 
 struct vswap_unuse_batch {
 	struct swap_io_ctx io;
+	struct vswap_run run;				/* to be freed */
 	unsigned int nr;
 	struct folio *folios[VSWAP_UNUSE_BATCH];	/* with a reference each */
 };
 
+/* Free slots that follow each other at one go. */
+static void vswap_unuse_free(struct vswap_unuse_batch *batch,
+			     const struct vswap_run *run)
+{
+	vswap_count_events(VSWAP_UNUSED, run->nr);
+	if (vswap_join_runs(&batch->run, run))
+		return;
+	vswap_free_run(&batch->run);
+	batch->run = *run;
+}
+
 /* Give up what a folio has on a device; the folio holds the data from now on. */
-static void vswap_leave_device(struct folio *folio, struct swap_info_struct *si)
+static void vswap_leave_device(struct vswap_unuse_batch *batch,
+			       struct folio *folio, struct swap_info_struct *si)
 {
 	struct swap_cluster_info *ci;
 	unsigned int ci_off, ci_end, nr;
+	struct vswap_run run;
 
 	/* Before the slots go: the folio must not be found clean without them */
 	if (folio_test_uptodate(folio))
@@ -49,12 +63,11 @@ static void vswap_leave_device(struct folio *folio, struct swap_info_struct *si)
 		if (!vswap_tb_is_slot(prev) ||
 		    swp_type(vswap_tb_to_slot(prev)) != si->type)
 			continue;
-		nr = vswap_free_slots(ci, ci_off, ci_end - ci_off);
+		nr = vswap_cut_slots(ci, ci_off, ci_end - ci_off, &run);
 		/* What can't be read is lost for good, its readers get SIGBUS. */
 		for (unsigned int i = 0; !folio_test_uptodate(folio) && i < nr; i++)
 			atomic_long_set(&word[i], VSWAP_TB_POISON);
-		for (unsigned int i = 0; i < nr; i++)
-			vswap_count_event(VSWAP_UNUSED);
+		vswap_unuse_free(batch, &run);
 	}
 	swap_cluster_unlock(ci);
 }
@@ -71,6 +84,23 @@ static bool vswap_folio_unused(struct folio *folio)
 	       (!folio_test_uptodate(folio) || !folio_test_anon(folio));
 }
 
+/* Have a folio, which is locked, do without the device. */
+static void vswap_unuse_folio(struct vswap_unuse_batch *batch,
+			      struct folio *folio, struct swap_info_struct *si)
+{
+	/* It may have been freed, and swapped out elsewhere since. */
+	if (!folio_test_swapcache(folio) || !folio_swap_is_virtual(folio))
+		return;
+
+	if (vswap_folio_unused(folio)) {
+		swap_cache_del_folio(folio);
+		return;
+	}
+
+	vswap_leave_device(batch, folio, si);
+	folio_free_swap(folio);
+}
+
 static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 			       struct swap_info_struct *si)
 {
@@ -81,20 +111,46 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 
 		folio_lock(folio);
 		folio_wait_writeback(folio);
-		/* It may have been freed, and swapped out elsewhere since. */
-		if (!folio_test_swapcache(folio) ||
-		    !folio_swap_is_virtual(folio)) {
-			;
-		} else if (vswap_folio_unused(folio)) {
-			swap_cache_del_folio(folio);
-		} else {
-			vswap_leave_device(folio, si);
-			folio_free_swap(folio);
-		}
+		vswap_unuse_folio(batch, folio, si);
 		folio_unlock(folio);
 		folio_put(folio);
 	}
 	batch->nr = 0;
+
+	vswap_free_run(&batch->run);
+	batch->run.nr = 0;
+}
+
+/* Move what is in one cluster of the device. */
+static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
+			       struct swap_info_struct *si, unsigned long offset)
+{
+	unsigned long end = min(offset + SWAPFILE_CLUSTER, si->max);
+	struct mempolicy *mpol = get_task_policy(current);
+
+	for (; offset < end; offset++) {
+		swp_entry_t slot = swp_entry(si->type, offset);
+		unsigned long swp_tb = swap_table_get_unpinned(slot);
+		struct folio *folio;
+
+		if (!swp_tb_is_rmap(swp_tb))
+			continue;
+
+		folio = swap_cache_read_folio(&batch->io, swp_tb_to_rmap(swp_tb),
+					      GFP_HIGHUSER_MOVABLE, mpol,
+					      NO_INTERLEAVE_INDEX, false);
+		if (!folio) {
+			if (swap_table_get_unpinned(slot) != swp_tb)
+				continue;
+			return -ENOMEM;
+		}
+
+		batch->folios[batch->nr++] = folio;
+		if (batch->nr == VSWAP_UNUSE_BATCH)
+			vswap_unuse_finish(batch, si);
+	}
+
+	return 0;
 }
 
 /**
@@ -112,7 +168,6 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
  */
 int vswap_unuse(struct swap_info_struct *si)
 {
-	struct mempolicy *mpol = get_task_policy(current);
 	struct vswap_unuse_batch *batch;
 	struct blk_plug plug;
 	int err = 0;
@@ -125,34 +180,13 @@ int vswap_unuse(struct swap_info_struct *si)
 		return -ENOMEM;
 
 	blk_start_plug(&plug);
-	for (unsigned long offset = 1; offset < si->max; offset++) {
-		swp_entry_t slot = swp_entry(si->type, offset);
-		unsigned long swp_tb = swap_table_get_unpinned(slot);
-		struct folio *folio;
-
-		if (!(offset % SWAPFILE_CLUSTER)) {
-			cond_resched();
-			if (signal_pending(current)) {
-				err = -EINTR;
-				break;
-			}
-		}
-		if (!swp_tb_is_rmap(swp_tb))
-			continue;
-
-		folio = swap_cache_read_folio(&batch->io, swp_tb_to_rmap(swp_tb),
-					      GFP_HIGHUSER_MOVABLE, mpol,
-					      NO_INTERLEAVE_INDEX, false);
-		if (!folio) {
-			if (swap_table_get_unpinned(slot) != swp_tb)
-				continue;
-			err = -ENOMEM;
-			break;
-		}
-
-		batch->folios[batch->nr++] = folio;
-		if (batch->nr == VSWAP_UNUSE_BATCH)
-			vswap_unuse_finish(batch, si);
+	for (unsigned long offset = 0; !err && offset < si->max;
+	     offset += SWAPFILE_CLUSTER) {
+		cond_resched();
+		if (signal_pending(current))
+			err = -EINTR;
+		else if (READ_ONCE(__swap_offset_to_cluster(si, offset)->count))
+			err = vswap_unuse_cluster(batch, si, offset);
 	}
 	vswap_unuse_finish(batch, si);
 	blk_finish_plug(&plug);

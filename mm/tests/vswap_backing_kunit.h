@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* KUnit tests of the backing of virtual slots, included by mm/vswap_backing.c */
 
-#include <kunit/test.h>
+#include "vswap_folio_kunit.h"
 
 /* Stands for a zswap entry, of which only the address matters here. */
 static struct vswap_test_entry {
@@ -22,36 +22,6 @@ static void vswap_test_words(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vswap_tb_is_null(word));
 	KUNIT_EXPECT_TRUE(test, vswap_tb_is_zswap(word));
 	KUNIT_EXPECT_PTR_EQ(test, vswap_tb_to_zswap(word), vswap_test_entry(1));
-}
-
-static bool vswap_test_wanted(struct folio *folio)
-{
-	return true;
-}
-
-/* A folio with virtual slots, locked and in the swap cache. */
-static struct folio *vswap_test_folio(struct kunit *test, unsigned int order)
-{
-	struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_COMP, order);
-
-	KUNIT_ASSERT_NOT_NULL(test, folio);
-	__folio_set_locked(folio);
-	__folio_set_swapbacked(folio);
-	folio_mark_uptodate(folio);
-	if (mem_cgroup_charge(folio, NULL, GFP_KERNEL))
-		KUNIT_FAIL(test, "charge failed");
-
-	kunit_activate_static_stub(test, vswap_wanted, vswap_test_wanted);
-	KUNIT_EXPECT_EQ(test, folio_alloc_swap(folio), 0);
-	kunit_deactivate_static_stub(test, vswap_wanted);
-	return folio;
-}
-
-static void vswap_test_free(struct folio *folio)
-{
-	swap_cache_del_folio(folio);
-	folio_unlock(folio);
-	folio_put(folio);
 }
 
 /* The states a slot goes through with zswap. */
@@ -100,9 +70,6 @@ static void vswap_test_large(struct kunit *test)
 	struct zswap_entry *old;
 	struct folio *folio;
 	swp_entry_t swp;
-
-	if (!IS_ENABLED(CONFIG_THP_SWAP))
-		kunit_skip(test, "large folios are split before swapping");
 
 	for (int i = 0; i < ARRAY_SIZE(orders); i++) {
 		folio = vswap_test_folio(test, orders[i]);

@@ -4,7 +4,7 @@
  * mm/vswap_slots.c. The device is one of which only the allocator is there.
  */
 
-#include <kunit/test.h>
+#include "vswap_folio_kunit.h"
 
 #define VSWAP_TEST_SLOTS	64
 #define VSWAP_TEST_TYPE		1
@@ -74,38 +74,10 @@ static int vswap_test_slots_init(struct kunit *test)
 	return 0;
 }
 
-static bool vswap_test_slots_wanted(struct folio *folio)
-{
-	return true;
-}
-
-static struct folio *vswap_test_slots_folio(struct kunit *test, unsigned int order)
-{
-	struct folio *folio;
-
-	if (order && !IS_ENABLED(CONFIG_THP_SWAP))
-		kunit_skip(test, "large folios are split before swapping");
-
-	folio = folio_alloc(GFP_KERNEL | __GFP_COMP, order);
-	KUNIT_ASSERT_NOT_NULL(test, folio);
-	__folio_set_locked(folio);
-	__folio_set_swapbacked(folio);
-	folio_mark_uptodate(folio);
-	if (mem_cgroup_charge(folio, NULL, GFP_KERNEL))
-		KUNIT_FAIL(test, "charge failed");
-
-	kunit_activate_static_stub(test, vswap_wanted, vswap_test_slots_wanted);
-	KUNIT_EXPECT_EQ(test, folio_alloc_swap(folio), 0);
-	kunit_deactivate_static_stub(test, vswap_wanted);
-	return folio;
-}
-
 /* Nothing may be left on the device once the slots are gone. */
 static void vswap_test_slots_free(struct kunit *test, struct folio *folio)
 {
-	swap_cache_del_folio(folio);
-	folio_unlock(folio);
-	folio_put(folio);
+	vswap_test_free(folio);
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
 }
 
@@ -148,11 +120,32 @@ static void vswap_test_slot_words(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vswap_tb_is_poison(VSWAP_TB_POISON));
 }
 
+/* Slots are freed at one go as long as they follow each other. */
+static void vswap_test_slots_join(struct kunit *test)
+{
+	const swp_entry_t last = swp_entry(VSWAP_TEST_TYPE, SWAPFILE_CLUSTER - 2);
+	struct vswap_run run = {}, next = { .slot = last, .nr = 1 };
+
+	KUNIT_EXPECT_TRUE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_EQ(test, run.slot.val, last.val);
+	KUNIT_EXPECT_EQ(test, run.nr, 1);
+	/* Not the same ones again */
+	KUNIT_EXPECT_FALSE(test, vswap_join_runs(&run, &next));
+	next.slot.val = last.val + 1;
+	KUNIT_EXPECT_TRUE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_EQ(test, run.nr, 2);
+	/* ... nor across the end of a cluster */
+	next.slot.val = last.val + 2;
+	KUNIT_EXPECT_FALSE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_EQ(test, run.slot.val, last.val);
+	KUNIT_EXPECT_EQ(test, run.nr, 2);
+}
+
 /* A slot is taken once and used again until a write to it fails. */
 static void vswap_test_slots_reuse(struct kunit *test)
 {
 	struct vswap_test_disk *disk = &vswap_test_disk;
-	struct folio *folio = vswap_test_slots_folio(test, 0);
+	struct folio *folio = vswap_test_folio(test, 0);
 	swp_entry_t first;
 
 	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, 0);
@@ -170,14 +163,23 @@ static void vswap_test_slots_reuse(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
 	KUNIT_EXPECT_EQ(test, disk->allocs, 2);
 	KUNIT_EXPECT_EQ(test, disk->frees, 1);
-	vswap_test_slots_free(test, folio);
+	KUNIT_EXPECT_NE(test, vswap_peek_slot(folio->swap).val, first.val);
+
+	/* If there is no other, that one */
+	first = vswap_peek_slot(folio->swap);
+	vswap_io_failed(folio, 0, 1, WRITE);
+	disk->left = 0;
+	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
 	KUNIT_EXPECT_EQ(test, disk->frees, 2);
+	KUNIT_EXPECT_EQ(test, vswap_get_backing(folio->swap) & VSWAP_TB_SLOT_FAILED, 0);
+	vswap_test_slots_free(test, folio);
+	KUNIT_EXPECT_EQ(test, disk->frees, 3);
 }
 
 /* No slot: nothing is behind the folio, and the next attempt works. */
 static void vswap_test_slots_none(struct kunit *test)
 {
-	struct folio *folio = vswap_test_slots_folio(test, 0);
+	struct folio *folio = vswap_test_folio(test, 0);
 
 	vswap_test_disk.left = 0;
 	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
@@ -194,7 +196,7 @@ static void vswap_test_slots_none(struct kunit *test)
 static void vswap_test_slots_range(struct kunit *test)
 {
 	struct vswap_test_disk *disk = &vswap_test_disk;
-	struct folio *folio = vswap_test_slots_folio(test, 4);
+	struct folio *folio = vswap_test_folio(test, 4);
 	unsigned int nr;
 	swp_entry_t slot;
 
@@ -214,7 +216,7 @@ static void vswap_test_slots_range(struct kunit *test)
 static void vswap_test_slots_split(struct kunit *test)
 {
 	struct vswap_test_disk *disk = &vswap_test_disk;
-	struct folio *folio = vswap_test_slots_folio(test, 4);
+	struct folio *folio = vswap_test_folio(test, 4);
 	unsigned int nr;
 
 	disk->ranges = false;
@@ -232,7 +234,7 @@ static void vswap_test_slots_split(struct kunit *test)
 /* Slots that follow each other need not do so as blocks, in a swap file. */
 static void vswap_test_slots_extents(struct kunit *test)
 {
-	struct folio *folio = vswap_test_slots_folio(test, 4);
+	struct folio *folio = vswap_test_folio(test, 4);
 	unsigned int nr;
 
 	vswap_test_disk.ranges = false;
@@ -251,7 +253,7 @@ static void vswap_test_slots_extents(struct kunit *test)
 /* Too few of them: those that were had are given back. */
 static void vswap_test_slots_too_few(struct kunit *test)
 {
-	struct folio *folio = vswap_test_slots_folio(test, 4);
+	struct folio *folio = vswap_test_folio(test, 4);
 
 	vswap_test_disk.left = 15;
 	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
@@ -270,7 +272,7 @@ static void vswap_test_slots_and_zswap(struct kunit *test)
 {
 	static unsigned long entries[2];
 	struct zswap_entry *entry = (struct zswap_entry *)&entries[0], *old = entry;
-	struct folio *folio = vswap_test_slots_folio(test, 0);
+	struct folio *folio = vswap_test_folio(test, 0);
 	swp_entry_t swp = folio->swap, slot;
 
 	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
@@ -302,6 +304,7 @@ static void vswap_test_slots_and_zswap(struct kunit *test)
 
 static struct kunit_case vswap_slots_test_cases[] = {
 	KUNIT_CASE(vswap_test_slot_words),
+	KUNIT_CASE(vswap_test_slots_join),
 	KUNIT_CASE(vswap_test_slots_reuse),
 	KUNIT_CASE(vswap_test_slots_none),
 	KUNIT_CASE(vswap_test_slots_range),

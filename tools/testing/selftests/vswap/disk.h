@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Disks to swap to: loop devices on RAM disks, which are not synchronous as RAM
- * disks themselves are.
+ * Devices to swap to. Disks are loop devices on RAM disks, which are not
+ * synchronous as RAM disks themselves and zram are.
  */
 #ifndef _VSWAP_DISK_H
 #define _VSWAP_DISK_H
 
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/swap.h>
 #include "vswap_util.h"
 
@@ -15,7 +16,12 @@ struct disk {
 	char path[64];		/* of the device, or of the file */
 	size_t pages;		/* slots, without the header */
 	int fd;
+	int flags;		/* for swapon() */
 };
+
+#define CONFIGFS	"/sys/kernel/config"
+#define NULLB_NAME	"vswap_test"
+#define NULLB		CONFIGFS "/nullb/" NULLB_NAME "/"
 
 /* Write the header of a swap area of @pages pages. */
 static inline int disk_format(int fd, size_t pages)
@@ -64,9 +70,95 @@ static inline const char *disk_setup(struct disk *disk, int n, size_t pages)
 	return disk_format(disk->fd, pages) ? "a disk can't be written" : NULL;
 }
 
+/* RAM disk @n itself, which nothing else may be using. */
+static inline const char *ram_setup(struct disk *disk, int n, size_t pages)
+{
+	disk->pages = pages;
+	snprintf(disk->path, sizeof(disk->path), "/dev/ram%d", n);
+	disk->fd = open(disk->path, O_RDWR);
+	if (disk->fd < 0)
+		return "no RAM disk, see CONFIG_BLK_DEV_RAM";
+	return disk_format(disk->fd, pages) ? "a RAM disk can't be written" : NULL;
+}
+
+/* A new zram device, of which @zram returns the number. */
+static inline const char *zram_setup(struct disk *disk, int *zram, size_t pages)
+{
+	char path[64], size[32];
+
+	disk->pages = pages;
+	*zram = read_num("/sys/class/zram-control/hot_add");
+	if (*zram < 0)
+		return "no zram, see CONFIG_ZRAM";
+	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", *zram);
+	snprintf(size, sizeof(size), "%zu", (pages + 1) * page_size);
+	if (write_file(path, size))
+		return "a zram device can't be set up";
+	snprintf(disk->path, sizeof(disk->path), "/dev/zram%d", *zram);
+	disk->fd = open(disk->path, O_RDWR);
+	if (disk->fd < 0 || disk_format(disk->fd, pages))
+		return "a zram device can't be written";
+	return NULL;
+}
+
+/*
+ * A null_blk device, which keeps what is written to it, with @feature: "discard",
+ * or "rotational".
+ */
+static inline const char *null_setup(struct disk *disk, size_t pages,
+				     const char *feature)
+{
+	char size[32], path[128];
+
+	disk->pages = pages;
+	disk->fd = -1;
+	if (access(CONFIGFS "/nullb", F_OK))
+		mount("configfs", CONFIGFS, "configfs", 0, NULL);
+	if (mkdir(NULLB, 0755))
+		return "no null_blk, see CONFIG_BLK_DEV_NULL_BLK and CONFIG_CONFIGFS_FS";
+	snprintf(size, sizeof(size), "%zu", ((pages + 1) * page_size >> 20) + 1);
+	snprintf(path, sizeof(path), NULLB "%s", feature);
+	if (write_file(NULLB "size", size) || write_file(NULLB "blocksize", "4096") ||
+	    write_file(NULLB "memory_backed", "1") || write_file(path, "1") ||
+	    write_file(NULLB "power", "1"))
+		return "a null_blk device can't be set up";
+	snprintf(disk->path, sizeof(disk->path), "/dev/" NULLB_NAME);
+	for (int i = 0; i < 50 && disk->fd < 0; i++) {
+		if (i)
+			usleep(20000);
+		disk->fd = open(disk->path, O_RDWR);
+	}
+	if (disk->fd < 0 || disk_format(disk->fd, pages))
+		return "a null_blk device can't be written";
+	return NULL;
+}
+
+/* After disk_remove() */
+static inline void null_remove(void)
+{
+	write_file(NULLB "power", "0");
+	rmdir(NULLB);
+}
+
+/* Field @n, from 1 on, of the statistics of a block device. */
+static inline long disk_stat(struct disk *disk, int n)
+{
+	char path[128], buf[512], *p = buf;
+	long value = -1;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/stat", strrchr(disk->path, '/') + 1);
+	if (read_file(path, buf, sizeof(buf)) < 0)
+		return -1;
+	while (n--)
+		value = strtol(p, &p, 10);
+	return value;
+}
+
+#define DISK_STAT_DISCARDS	12
+
 static inline int disk_on(struct disk *disk, int prio)
 {
-	return swapon(disk->path, SWAP_FLAG_PREFER | prio) ? -errno : 0;
+	return swapon(disk->path, SWAP_FLAG_PREFER | disk->flags | prio) ? -errno : 0;
 }
 
 static inline int disk_off(struct disk *disk)

@@ -3,14 +3,14 @@
  * Virtual slots on all kinds of swap devices: the same with each of them, and
  * what is particular to it.
  */
-#include <sys/mount.h>
+#include <sys/resource.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 
 #define NR	1024
 #define NR_DISK	4096UL
 
-enum kind { KIND_RAM, KIND_ZRAM, KIND_FILE };
+enum kind { KIND_RAM, KIND_ZRAM, KIND_FILE, KIND_DISCARD, KIND_ROTATING };
 
 FIXTURE(vswap_backends) {
 	char cgroup[128];
@@ -36,15 +36,13 @@ FIXTURE_VARIANT_ADD(vswap_backends, file) {
 	.kind = KIND_FILE,
 };
 
-/* A RAM disk itself: it is synchronous. */
-static const char *setup_ram(struct disk *disk)
-{
-	snprintf(disk->path, sizeof(disk->path), "/dev/ram2");
-	disk->fd = open(disk->path, O_RDWR);
-	if (disk->fd < 0)
-		return "no RAM disk, see CONFIG_BLK_DEV_RAM";
-	return disk_format(disk->fd, NR_DISK) ? "a RAM disk can't be written" : NULL;
-}
+FIXTURE_VARIANT_ADD(vswap_backends, discard) {
+	.kind = KIND_DISCARD,
+};
+
+FIXTURE_VARIANT_ADD(vswap_backends, rotating) {
+	.kind = KIND_ROTATING,
+};
 
 static long zram_stat(int zram, int field)
 {
@@ -57,24 +55,6 @@ static long zram_stat(int zram, int field)
 	for (int i = 0; i <= field; i++)
 		value = strtol(p, &p, 10);
 	return value;
-}
-
-static const char *setup_zram(struct disk *disk, int *zram)
-{
-	char path[64], size[32];
-
-	*zram = read_num("/sys/class/zram-control/hot_add");
-	if (*zram < 0)
-		return "no zram, see CONFIG_ZRAM";
-	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", *zram);
-	snprintf(size, sizeof(size), "%zu", (NR_DISK + 1) * page_size);
-	if (write_file(path, size))
-		return "a zram device can't be set up";
-	snprintf(disk->path, sizeof(disk->path), "/dev/zram%d", *zram);
-	disk->fd = open(disk->path, O_RDWR);
-	if (disk->fd < 0 || disk_format(disk->fd, NR_DISK))
-		return "a zram device can't be written";
-	return NULL;
 }
 
 /* Write pages to two files in turns, so that neither is in one piece. */
@@ -136,14 +116,27 @@ FIXTURE_SETUP(vswap_backends)
 	self->zram = -1;
 	self->disk.fd = -1;
 	self->below.fd = -1;
-	self->disk.pages = NR_DISK;
-	if (!missing && variant->kind == KIND_RAM)
-		missing = setup_ram(&self->disk);
-	else if (!missing && variant->kind == KIND_ZRAM)
-		missing = setup_zram(&self->disk, &self->zram);
-	else if (!missing)
+	if (missing)
+		SKIP(return, "%s", missing);
+	switch (variant->kind) {
+	case KIND_RAM:
+		missing = ram_setup(&self->disk, 2, NR_DISK);
+		break;
+	case KIND_ZRAM:
+		missing = zram_setup(&self->disk, &self->zram, NR_DISK);
+		break;
+	case KIND_FILE:
 		missing = setup_file(&self->disk, &self->below, self->dir,
 				     sizeof(self->dir));
+		break;
+	case KIND_DISCARD:
+		self->disk.flags = SWAP_FLAG_DISCARD;
+		missing = null_setup(&self->disk, NR_DISK, "discard");
+		break;
+	case KIND_ROTATING:
+		missing = null_setup(&self->disk, NR_DISK, "rotational");
+		break;
+	}
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
@@ -164,6 +157,8 @@ FIXTURE_TEARDOWN(vswap_backends)
 		rmdir(self->dir);
 	}
 	disk_remove(&self->below);
+	if (variant->kind == KIND_DISCARD || variant->kind == KIND_ROTATING)
+		null_remove();
 	if (self->zram >= 0) {
 		snprintf(path, sizeof(path), "/sys/block/zram%d/reset", self->zram);
 		write_file(path, "1");
@@ -194,6 +189,9 @@ VSWAP_TEST(vswap_backends, contents)
 	/* zram hears of it and frees the memory; the header is one page */
 	if (variant->kind == KIND_ZRAM)
 		EXPECT_LE(zram_stat(self->zram, 0), (OWN_PAGES + 1) * (long)page_size);
+	/* Others do if they want to: swapon discards the whole device once */
+	if (variant->kind == KIND_DISCARD)
+		EXPECT_GT(disk_stat(&self->disk, DISK_STAT_DISCARDS), 1);
 }
 
 /* The disk takes fewer pages than there are: the rest stays, nothing is lost. */
@@ -203,12 +201,12 @@ VSWAP_TEST(vswap_backends, full)
 	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_RANDOM, 4);
-	madvise(p, nr * page_size, MADV_PAGEOUT);
+	try_swap_out(p, nr);
 	EXPECT_GE(disk_used(&self->disk), NR_DISK / 2);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
 	/* Slots of pages that are in memory again are had for others */
 	fill_region(p, nr / 2, PATTERN_RANDOM, 5);
-	madvise(p, nr * page_size, MADV_PAGEOUT);
+	try_swap_out(p, nr);
 	EXPECT_EQ(check_region(p, nr / 2, PATTERN_RANDOM, 5), nr / 2);
 	for (size_t i = nr / 2; i < nr; i++)
 		ASSERT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_RANDOM, 4, i));
@@ -247,6 +245,40 @@ VSWAP_TEST(vswap_backends, swapoff)
 	EXPECT_EQ(check_region(p, NR, PATTERN_ANY, 6), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+static long major_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_majflt;
+}
+
+/*
+ * On a device with a head to move, what lies beside each other there is read at
+ * one go, whatever lies between it as virtual slots: here, pages of zeroes.
+ */
+VSWAP_TEST(vswap_backends, readahead)
+{
+	char *p = map_region(2 * NR, false);
+	long faults;
+
+	for (size_t i = 0; i < 2 * NR; i++)
+		fill_region(p + i * page_size, 1, i % 2 ? PATTERN_ZERO : PATTERN_RANDOM, i);
+	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	drop_swap_cache(self->cgroup, NR);
+	faults = major_faults();
+	for (size_t i = 0; i < 2 * NR; i += 2)
+		ASSERT_EQ(check_region(p + i * page_size, 1, PATTERN_RANDOM, i), 1);
+	faults = major_faults() - faults;
+	TH_LOG("%ld major faults for %d pages", faults, NR);
+	if (variant->kind == KIND_ROTATING)
+		EXPECT_LT(faults, NR / 6);
+	for (size_t i = 1; i < 2 * NR; i += 2)
+		ASSERT_EQ(check_region(p + i * page_size, 1, PATTERN_ZERO, i), 1);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
 TEST_HARNESS_MAIN

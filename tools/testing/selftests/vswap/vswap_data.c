@@ -85,16 +85,16 @@ static void swap_huge(struct __test_metadata *_metadata, enum pattern pattern)
 {
 	size_t nr = (8UL << 20) / page_size;
 	char *p = map_region(nr, true);
-	long allocated = thp_events("thp_fault_alloc");
-	long split = thp_events("thp_split_page");
+	long allocated = vm_events("thp_fault_alloc");
+	long split = vm_events("thp_split_page");
 
 	if (access(THP, F_OK))
 		SKIP(return, "no transparent huge pages");
 
 	fill_region(p, nr, pattern, 5);
-	EXPECT_GT(thp_events("thp_fault_alloc"), allocated);
+	EXPECT_GT(vm_events("thp_fault_alloc"), allocated);
 	EXPECT_EQ(swap_out(p, nr), nr);
-	EXPECT_EQ(thp_events("thp_split_page"), split);
+	EXPECT_EQ(vm_events("thp_split_page"), split);
 	/* In any order, and only in part */
 	for (size_t i = 0; i < nr; i += 7)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, pattern, 5, i));

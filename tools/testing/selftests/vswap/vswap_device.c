@@ -40,11 +40,6 @@ FIXTURE_TEARDOWN(vswap_device)
 	cgroup_leave(self->cgroup);
 }
 
-static long vm_events(const char *name)
-{
-	return read_key("/proc/vmstat", name);
-}
-
 /* What zswap can't compress goes to the disk, and only that. */
 VSWAP_TEST(vswap_device, fallback)
 {
@@ -60,6 +55,9 @@ VSWAP_TEST(vswap_device, fallback)
 	EXPECT_LE(disk_used(&self->disk[0]), NR + OWN_PAGES);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.current"),
 		  disk_used(&self->disk[0]) * page_size);
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.swap.peak"), NR * page_size);
+	EXPECT_LE(cgroup_read(self->cgroup, "memory.swap.peak"),
+		  (NR + OWN_PAGES) * page_size);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
 	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 1), NR);
 	munmap(p, 2 * NR * page_size);
@@ -131,7 +129,7 @@ VSWAP_TEST(vswap_device, huge)
 {
 	size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(nr, true), *q;
-	long split = thp_events("thp_split_page");
+	long split = vm_events("thp_split_page");
 	long pieces = vswap_stat("slots_split");
 
 	if (access(THP, F_OK))
@@ -153,7 +151,7 @@ VSWAP_TEST(vswap_device, huge)
 	fill_region(p, nr, PATTERN_RANDOM, 6);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GT(vswap_stat("slots_split"), pieces);
-	EXPECT_EQ(thp_events("thp_split_page"), split);
+	EXPECT_EQ(vm_events("thp_split_page"), split);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 6), nr);
 	for (size_t i = 1; i < NR_DISK - nr / 2; i += 2)
 		ASSERT_TRUE(pattern_check(q + i * page_size, page_size, PATTERN_RANDOM, 5, i));
@@ -190,7 +188,7 @@ VSWAP_TEST(vswap_device, limits)
 	snprintf(max, sizeof(max), "%zu", NR / 2 * page_size);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", max), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 8);
-	madvise(p, NR * page_size, MADV_PAGEOUT);
+	try_swap_out(p, NR);
 	EXPECT_GT(disk_used(&self->disk[0]), 0);
 	EXPECT_LE(disk_used(&self->disk[0]), NR / 2);
 	EXPECT_GT(cgroup_read_key(self->cgroup, "memory.swap.events", "max"), 0);
@@ -199,7 +197,7 @@ VSWAP_TEST(vswap_device, limits)
 
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 9);
-	madvise(p, NR * page_size, MADV_PAGEOUT);
+	try_swap_out(p, NR);
 	EXPECT_LE(disk_used(&self->disk[0]), OWN_PAGES);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 9), NR);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "1"), 0);
@@ -226,7 +224,7 @@ VSWAP_TEST(vswap_device, writeback)
 		char *q = map_region(NR, false);
 
 		fill_region(q, NR, PATTERN_QUARTER, i);
-		madvise(q, NR * page_size, MADV_PAGEOUT);
+		try_swap_out(q, NR);
 		munmap(q, NR * page_size);
 	}
 	EXPECT_GT(vm_events("zswpwb"), pages);
@@ -245,7 +243,6 @@ VSWAP_TEST(vswap_device, mixed)
 	const char *size = THP "hugepages-64kB/";
 	char *p = map_region(4 * NR, false), path[128];
 	long folios, used;
-	size_t n;
 
 	snprintf(path, sizeof(path), "%senabled", size);
 	if (write_file(path, "always"))
@@ -258,15 +255,7 @@ VSWAP_TEST(vswap_device, mixed)
 	/* Let zswap write a part of them back to the disk */
 	used = cgroup_read(self->cgroup, "memory.zswap.current");
 	EXPECT_GT(used, 0);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "1M"), 0);
-	for (n = 0; n < 50 && vswap_stat("slots_device") < NR; n++) {
-		char *q = map_region(NR, false);
-
-		fill_region(q, NR / 4, PATTERN_QUARTER, n);
-		madvise(q, NR * page_size, MADV_PAGEOUT);
-		munmap(q, NR * page_size);
-	}
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	zswap_write_back(self->cgroup, NR);
 	EXPECT_GE(vswap_stat("slots_device"), NR);
 	EXPECT_GE(vswap_stat("slots_zswap"), NR);
 
@@ -288,7 +277,7 @@ VSWAP_TEST(vswap_device, mixed)
 static void page_out(char *p, size_t nr)
 {
 	for (int i = 0; i < 10; i++) {
-		madvise(p, nr * page_size, MADV_PAGEOUT);
+		try_swap_out(p, nr);
 		usleep(20000);
 	}
 }
@@ -339,12 +328,18 @@ VSWAP_TEST(vswap_device, swapoff_signal)
 	char *p = map_region(8 * NR, false);
 	int err = 0;
 
-	fill_region(p, 8 * NR, PATTERN_RANDOM, 13);
-	ASSERT_EQ(swap_out(p, 8 * NR), 8 * NR);
 	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
-	ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
-	err = disk_off(&self->disk[0]);
-	ASSERT_EQ(setitimer(ITIMER_REAL, &none, NULL), 0);
+	fill_region(p, 8 * NR, PATTERN_RANDOM, 13);
+	/* It may be done before the signal comes */
+	for (int i = 0; i < 50 && !err; i++) {
+		if (i)
+			ASSERT_EQ(disk_on(&self->disk[0], 10), 0);
+		ASSERT_EQ(swap_out(p, 8 * NR), 8 * NR);
+		drop_swap_cache(self->cgroup, 8 * NR);
+		ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+		err = disk_off(&self->disk[0]);
+		ASSERT_EQ(setitimer(ITIMER_REAL, &none, NULL), 0);
+	}
 	EXPECT_EQ(err, -EINTR);
 	EXPECT_GT(disk_used(&self->disk[0]), 0);
 	EXPECT_EQ(check_region(p, 8 * NR, PATTERN_RANDOM, 13), 8 * NR);
@@ -354,7 +349,7 @@ VSWAP_TEST(vswap_device, swapoff_signal)
 	EXPECT_EQ(disk_off(&self->disk[0]), 0);
 	EXPECT_EQ(check_region(p, 8 * NR, PATTERN_RANDOM, 14), 8 * NR);
 	munmap(p, 8 * NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
 /* Plain slots and virtual ones on one disk, and all of them can be left. */
@@ -417,6 +412,78 @@ VSWAP_TEST(vswap_device, swapoff)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* Of two who switch off the same disk one does it, the other is told that. */
+VSWAP_TEST(vswap_device, swapoff_twice)
+{
+	char *p = map_region(8 * NR, false);
+	int off = 0, status;
+
+	fill_region(p, 8 * NR, PATTERN_RANDOM, 17);
+	ASSERT_EQ(swap_out(p, 8 * NR), 8 * NR);
+	for (int i = 0; i < 2; i++) {
+		if (!fork())
+			_exit(-disk_off(&self->disk[0]));
+	}
+	for (int i = 0; i < 2; i++) {
+		ASSERT_GT(wait(&status), 0);
+		ASSERT_TRUE(WIFEXITED(status));
+		if (!WEXITSTATUS(status))
+			off++;
+		else
+			EXPECT_EQ(WEXITSTATUS(status), EINVAL);
+	}
+	EXPECT_EQ(off, 1);
+	EXPECT_EQ(disk_used(&self->disk[0]), -1);
+	EXPECT_EQ(check_region(p, 8 * NR, PATTERN_RANDOM, 17), 8 * NR);
+	munmap(p, 8 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Pages come and go, processes too. */
+static int come_and_go(int n)
+{
+	char *p = map_region(NR, false);
+	int status;
+
+	fill_region(p, NR, PATTERN_ANY, n);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	if (!fork())
+		_exit(check_region(p, NR, PATTERN_ANY, n) != NR);
+	if (check_region(p, NR, PATTERN_ANY, n) != NR)
+		return 1;
+	if (wait(&status) < 0 || status)
+		return 2;
+	munmap(p, NR * page_size);
+	return 0;
+}
+
+/* Cgroups go, and leave shared pages on a disk. */
+static int owners_go(int n)
+{
+	char *p = mmap(NULL, NR * page_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char cgroup[128];
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_race"))
+			_exit(1);
+		fill_region(p, NR, PATTERN_ANY, n);
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		return 1;
+	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_race_%d", pid);
+	if (rmdir(cgroup))
+		return 2;
+	if (check_region(p, NR, PATTERN_ANY, n) != NR)
+		return 3;
+	munmap(p, NR * page_size);
+	return 0;
+}
+
 /* Back and forth between two disks, under load. */
 VSWAP_TEST(vswap_device, swapoff_race)
 {
@@ -427,19 +494,11 @@ VSWAP_TEST(vswap_device, swapoff_race)
 		pids[i] = fork();
 		if (pids[i])
 			continue;
-		/* Pages come and go, processes too */
 		for (int n = 0; ; n++) {
-			char *p = map_region(NR, false);
+			int err = i ? come_and_go(n) : owners_go(n);
 
-			fill_region(p, NR, PATTERN_ANY, n);
-			madvise(p, NR * page_size, MADV_PAGEOUT);
-			if (!fork())
-				_exit(check_region(p, NR, PATTERN_ANY, n) != NR);
-			if (check_region(p, NR, PATTERN_ANY, n) != NR)
-				_exit(1);
-			if (wait(&status) < 0 || status)
-				_exit(2);
-			munmap(p, NR * page_size);
+			if (err)
+				_exit(err);
 		}
 	}
 	for (int i = 0; i < 10; i++) {

@@ -44,13 +44,6 @@ FIXTURE_TEARDOWN(vswap_error)
 	cgroup_leave(self->cgroup);
 }
 
-/* Pages stay in the swap cache when they have been written: have them dropped. */
-static void drop_swap_cache(const char *cgroup)
-{
-	for (int i = 0; i < 4; i++)
-		cgroup_write(cgroup, "memory.reclaim", "2M");
-}
-
 /* How reading one byte ends, in a child: 0, or the signal. */
 static int touch(const char *p)
 {
@@ -107,8 +100,8 @@ VSWAP_TEST(vswap_error, write)
 
 	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 1);
-	madvise(p, NR * page_size, MADV_PAGEOUT);
-	/* Reads wait for writes to end, and find the page in the swap cache */
+	try_swap_out(p, NR);
+	/* They are in the swap cache */
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
 	EXPECT_GT(vswap_stat("write_error"), errors);
 
@@ -131,7 +124,7 @@ VSWAP_TEST(vswap_error, write_elsewhere)
 
 	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 2);
-	madvise(p, NR * page_size, MADV_PAGEOUT);
+	try_swap_out(p, NR);
 	ASSERT_EQ(disk_on(&self->other, 20), 0);
 	for (int i = 0; i < 100 && disk_used(&self->other) < NR / 2; i++) {
 		EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
@@ -154,7 +147,7 @@ VSWAP_TEST(vswap_error, read)
 	fill_region(p, NR, PATTERN_RANDOM, 3);
 	fill_region(q, NR, PATTERN_QUARTER, 3);
 	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
-	drop_swap_cache(self->cgroup);
+	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
 	EXPECT_GT(vswap_stat("read_error"), errors);
@@ -163,7 +156,7 @@ VSWAP_TEST(vswap_error, read)
 
 	/* Once reclaim has dropped what was not read, it can be read */
 	for (int n = 0; n < 100 && count_failed(p, NR, PATTERN_RANDOM, 3) > 0; n++)
-		drop_swap_cache(self->cgroup);
+		drop_swap_cache(self->cgroup, NR);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
 	munmap(p, 2 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
@@ -183,16 +176,8 @@ VSWAP_TEST(vswap_error, read_mixed)
 	ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
 
 	/* Let zswap write a part of them back to the disk */
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "1M"), 0);
-	for (int n = 0; n < 50 && vswap_stat("slots_device") < NR; n++) {
-		char *q = map_region(NR, false);
-
-		fill_region(q, NR / 4, PATTERN_QUARTER, n);
-		madvise(q, NR * page_size, MADV_PAGEOUT);
-		munmap(q, NR * page_size);
-	}
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
-	drop_swap_cache(self->cgroup);
+	zswap_write_back(self->cgroup, NR);
+	drop_swap_cache(self->cgroup, NR);
 	device = vswap_stat("slots_device");
 	EXPECT_GE(device, NR / 2);
 
@@ -203,13 +188,73 @@ VSWAP_TEST(vswap_error, read_mixed)
 	ASSERT_EQ(dm_table(&self->below, NULL), 0);
 	/* Folios that could not be read fail until reclaim has dropped them */
 	for (int n = 0; n < 100 && failed > 0; n++) {
-		drop_swap_cache(self->cgroup);
+		drop_swap_cache(self->cgroup, NR);
 		failed = count_failed(p, 4 * NR, PATTERN_QUARTER, 5);
 	}
 	EXPECT_EQ(failed, 0);
 	munmap(p, 4 * NR * page_size);
 	write_file(THP "hugepages-64kB/enabled", "never");
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+#define FAIL_REQUEST	"/sys/kernel/debug/fail_make_request/"
+
+/* Let so many in a hundred requests to a device fail. */
+static int fail_requests(struct disk *disk, const char *percent)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/make-it-fail",
+		 strrchr(disk->path, '/') + 1);
+	write_file(FAIL_REQUEST "verbose", "0");
+	write_file(FAIL_REQUEST "times", "-1");
+	return write_file(FAIL_REQUEST "probability", percent) ? :
+	       write_file(path, "1");
+}
+
+/* Out and in again and again: a page may not be to be read, but never is wrong. */
+static int load(int seed)
+{
+	char *p = map_region(NR, false);
+
+	for (int n = 0; n < 20; n++) {
+		fill_region(p, NR, PATTERN_ANY, seed + n);
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+		if (count_failed(p, NR, PATTERN_ANY, seed + n) < 0)
+			return 1;
+		madvise(p, NR * page_size, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+/* Requests that fail now and then, reads and writes, under load. */
+VSWAP_TEST(vswap_error, now_and_then)
+{
+	long errors = vswap_stat("write_error");
+	char *p = map_region(NR, false);
+	int status;
+
+	if (access(FAIL_REQUEST, F_OK))
+		SKIP(return, "no fault injection");
+	ASSERT_EQ(fail_requests(&self->below, "10"), 0);
+	for (int i = 0; i < 3; i++) {
+		if (!fork())
+			_exit(load(100 * i));
+	}
+	for (int i = 0; i < 3; i++) {
+		ASSERT_GT(wait(&status), 0);
+		EXPECT_EQ(status, 0);
+	}
+	/* What is out when the device has recovered can be read */
+	fill_region(p, NR, PATTERN_RANDOM, 6);
+	try_swap_out(p, NR);
+	ASSERT_EQ(fail_requests(&self->below, "0"), 0);
+	EXPECT_GT(vswap_stat("write_error"), errors);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 6), NR);
+	munmap(p, NR * page_size);
+	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 
@@ -221,7 +266,7 @@ VSWAP_TEST(vswap_error, swapoff)
 	fill_region(p, NR, PATTERN_RANDOM, 4);
 	fill_region(q, NR, PATTERN_QUARTER, 4);
 	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
-	drop_swap_cache(self->cgroup);
+	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(disk_off(&self->disk), 0);
 	EXPECT_EQ(vswap_stat("slots_device"), 0);
@@ -230,7 +275,7 @@ VSWAP_TEST(vswap_error, swapoff)
 	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 4), NR);
 
 	/* ... for good, even if it is no longer in the swap cache */
-	drop_swap_cache(self->cgroup);
+	drop_swap_cache(self->cgroup, NR);
 	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
 	munmap(p, 2 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);

@@ -5,7 +5,7 @@
  * this task fail; needs a kernel with failslab and fail_page_alloc.
  */
 #include "../kselftest_harness.h"
-#include "vswap_util.h"
+#include "disk.h"
 
 #define NR		64
 #define MAX_NTH		400
@@ -106,7 +106,7 @@ VSWAP_TEST(vswap_fault, out_huge)
 	const char *why = fault_setup();
 	size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(nr, true);
-	long allocated = thp_events("thp_fault_alloc");
+	long allocated = vm_events("thp_fault_alloc");
 	long fail = vswap_stat("table_fail");
 
 	if (why)
@@ -116,7 +116,7 @@ VSWAP_TEST(vswap_fault, out_huge)
 	/* Which one is for the backing table changes with what caches have */
 	for (int i = 0; i < 512 && vswap_stat("table_fail") == fail; i++)
 		EXPECT_TRUE(fail_huge(p, nr, 1 + i % 32, self->slots));
-	EXPECT_GT(thp_events("thp_fault_alloc"), allocated + 32);
+	EXPECT_GT(vm_events("thp_fault_alloc"), allocated + 32);
 	EXPECT_GT(vswap_stat("table_fail"), fail);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -188,6 +188,82 @@ VSWAP_TEST(vswap_fault, fork)
 	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 1), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* zswap writes back to a disk with failing allocations. */
+VSWAP_TEST(vswap_fault, writeback)
+{
+	const char *why = fault_setup();
+	char *p = map_region(4 * NR, false), *q = map_region(NR, false);
+	struct disk disk = { .fd = -1 };
+	long written = vm_events("zswpwb");
+
+	if (!why)
+		why = disk_setup(&disk, 0, 64 * NR);
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(disk_on(&disk, 10), 0);
+	for (int nth = 1; nth < 120; nth += nth < 32 ? 1 : 8) {
+		fill_region(p, 4 * NR, PATTERN_QUARTER, nth);
+		ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
+		/* No room for more: what comes now makes others go */
+		ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "64K"), 0);
+		fill_region(q, NR, PATTERN_QUARTER, nth + 1);
+		fail_arm(nth);
+		madvise(q, NR * page_size, MADV_PAGEOUT);
+		fail_done();
+		wait_writeback();
+		ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+		ASSERT_EQ(check_region(p, 4 * NR, PATTERN_QUARTER, nth), 4 * NR);
+		ASSERT_EQ(check_region(q, NR, PATTERN_QUARTER, nth + 1), NR);
+	}
+	EXPECT_GT(vm_events("zswpwb"), written + 64);
+	munmap(p, 4 * NR * page_size);
+	munmap(q, NR * page_size);
+	disk_remove(&disk);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* A swapoff that finds no memory leaves the disk in use, and the data right. */
+VSWAP_TEST(vswap_fault, swapoff)
+{
+	const char *why = fault_setup();
+	char *p = map_region(NR, false);
+	struct disk disk = { .fd = -1 };
+	int nr_failed = 0;
+
+	if (!why)
+		why = disk_setup(&disk, 0, 64 * NR);
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(disk_on(&disk, 10), 0);
+	for (int nth = 1; nth < 300; nth += nth < 48 ? 1 : 16) {
+		int err;
+
+		fill_region(p, NR, PATTERN_RANDOM, nth);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		drop_swap_cache(self->cgroup, NR);
+		EXPECT_GE(disk_used(&disk), NR);
+		fail_arm(nth);
+		err = disk_off(&disk);
+		fail_done();
+		if (err) {
+			EXPECT_EQ(err, -ENOMEM);
+			EXPECT_GE(disk_used(&disk), 0);
+			nr_failed++;
+		} else {
+			EXPECT_EQ(vswap_stat("slots_device"), 0);
+			ASSERT_EQ(disk_on(&disk, 10), 0);
+		}
+		ASSERT_EQ(check_region(p, NR, PATTERN_RANDOM, nth), NR);
+	}
+	TH_LOG("%d failed", nr_failed);
+	EXPECT_GT(nr_failed, NR / 2);
+	munmap(p, NR * page_size);
+	disk_remove(&disk);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 
 TEST_HARNESS_MAIN

@@ -130,8 +130,8 @@ static inline char *map_region(size_t nr, bool huge)
 	return start;
 }
 
-/* Events of huge pages since boot. */
-static inline long thp_events(const char *name)
+/* Events since boot. */
+static inline long vm_events(const char *name)
 {
 	return read_key("/proc/vmstat", name);
 }
@@ -173,10 +173,20 @@ static inline size_t count_swapped(const char *p, size_t nr)
 }
 
 /*
+ * Wait until nothing is being written. What is unmapped meanwhile keeps its slot
+ * until reclaim takes it out of the swap cache.
+ */
+static inline void wait_writeback(void)
+{
+	for (int i = 0; i < 1000 && vm_events("nr_writeback") > 0; i++)
+		usleep(10000);
+}
+
+/*
  * Swap out a region. Pages may be busy for a moment, and vswap may have given up
  * for a second on what could not be compressed, so try some times.
  */
-static inline size_t swap_out(char *p, size_t nr)
+static inline size_t start_swap_out(char *p, size_t nr)
 {
 	int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t all, one;
@@ -198,6 +208,22 @@ static inline size_t swap_out(char *p, size_t nr)
 	return n;
 }
 
+/* ... and wait until it is written where it goes. */
+static inline size_t swap_out(char *p, size_t nr)
+{
+	size_t n = start_swap_out(p, nr);
+
+	wait_writeback();
+	return n;
+}
+
+/* Try to swap out a region, which need not be possible. */
+static inline void try_swap_out(char *p, size_t nr)
+{
+	madvise(p, nr * page_size, MADV_PAGEOUT);
+	wait_writeback();
+}
+
 /* Slots are freed by exiting processes, not by wait(): give them some time. */
 static inline long wait_slots(long limit)
 {
@@ -206,9 +232,15 @@ static inline long wait_slots(long limit)
 	for (int i = 0; i < 200; i++) {
 		used = vswap_stat("slots_used");
 		if (used <= limit)
-			break;
+			return used;
 		usleep(20000);
 	}
+
+	/* Whose are they, and where? */
+	printf("# slots: %ld cached, %ld zero, %ld in zswap, %ld on devices; own %ld kB\n",
+	       vswap_stat("slots_cached"), vswap_stat("slots_zero"),
+	       vswap_stat("slots_zswap"), vswap_stat("slots_device"),
+	       read_key("/proc/self/status", "VmSwap"));
 	return used;
 }
 
@@ -259,6 +291,35 @@ static inline long cgroup_read_key(const char *path, const char *file,
 
 	snprintf(name, sizeof(name), "%s/%s", path, file);
 	return read_key(name, key);
+}
+
+/* Pages stay in the swap cache when they have been written: have them dropped. */
+static inline void drop_swap_cache(const char *cgroup, size_t nr)
+{
+	char bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%zu", nr * page_size);
+	for (int i = 0; i < 4; i++)
+		cgroup_write(cgroup, "memory.reclaim", bytes);
+}
+
+/*
+ * Have zswap write back until so many slots are on devices: with room for 1 MB,
+ * each page that comes makes one leave.
+ */
+static inline void zswap_write_back(const char *cgroup, long slots)
+{
+	const size_t nr = 128;
+
+	cgroup_write(cgroup, "memory.zswap.max", "1M");
+	for (int i = 0; i < 100 && vswap_stat("slots_device") < slots; i++) {
+		char *p = map_region(nr, false);
+
+		fill_region(p, nr, PATTERN_QUARTER, i);
+		try_swap_out(p, nr);
+		munmap(p, nr * page_size);
+	}
+	cgroup_write(cgroup, "memory.zswap.max", "max");
 }
 
 /* Debug kernels in an emulator are slow. */
