@@ -8,11 +8,11 @@
 # -i		a nanosecond of the guest is an instruction; for one CPU
 # -o		the guest may go off in the middle of the job
 #
-# What the job prints goes to standard output, the console to a log. The exit
-# status is the job's, or 1 if the guest did not come to an end by itself or
-# the kernel log has a warning in it.
+# Output and exit status are as run_job() of job.sh says, the console goes to a log.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/job.sh
+. "$top/scripts/job.sh"
 
 mem=512M cpus=2 limit=600 append='' disks=() files=() icount=() off=
 while getopts m:c:t:a:d:f:io opt; do
@@ -58,28 +58,5 @@ if [ "$job" = shell ]; then
 	exit
 fi
 
-# The job talks on the second serial line, the kernel on the first.
-mkfifo "$dir/job"
-timeout --kill-after=10 "$limit" qemu-system-x86_64 "${args[@]}" \
-	-serial "file:$log" -serial "file:$dir/job" -append "$append loglevel=7" \
-	</dev/null >"$dir/qemu.log" 2>&1 &
-qemu=$!
-sed -u 's,\r,,' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
-rc=0
-wait $qemu || rc=$?
-if [ $rc -ne 0 ]; then
-	cat "$dir/qemu.log" >&2
-	[ $rc -ne 124 ] || echo "guest $flavor: $job did not end within $limit s" >&2
-	exit 1
-fi
-
-status=$(sed -n 's/^EXIT //p' "$dir/out")
-if [ -z "$status" ] && [ -n "$off" ]; then
-	status=0
-elif [ -z "$status" ]; then
-	tail -n 40 "$log" >&2
-	die "guest $flavor: $job died, console log: $log"
-fi
-
-"$top/scripts/check-log.sh" "$log" || status=1
-exit "$status"
+run_job "$limit" "$log" "$off" qemu-system-x86_64 "${args[@]}" \
+	-serial "file:$log" -serial "file:$dir/job" -append "$append loglevel=7"

@@ -8,5 +8,6 @@
 # kunit.py wants a tree without build results in it, which ours is.
 cd "$applied"
 exec python3 tools/testing/kunit/kunit.py run --arch=um --build_dir="$build/uml" \
-	--kunitconfig=mm/tests/vswap.kunitconfig --jobs="$jobs" \
+	--kunitconfig=mm/tests/vswap.kunitconfig \
+	--kunitconfig="$top/configs/uml.config" --jobs="$jobs" \
 	--make_options="CC=ccache gcc" --raw_output=kunit 'vswap*'

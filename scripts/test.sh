@@ -79,7 +79,10 @@ if want series; then case_ "series: the mailable form applies" "$top/scripts/mai
 if want off; then case_ "build: CONFIG_VSWAP=n" "$top/scripts/kernel.sh" off mm/; fi
 if want builds; then suite "builds of other configurations" "$top/scripts/builds.sh"; fi
 if want run; then case_ "main job, release kernel" "$top/scripts/run.sh"; fi
-if want uml; then suite "KUnit, User Mode Linux" "$top/scripts/kunit-uml.sh"; fi
+if want uml; then
+	suite "KUnit, User Mode Linux" "$top/scripts/kunit-uml.sh"
+	suite "kselftests, User Mode Linux" "$top/scripts/uml.sh" -t 900 kselftest
+fi
 if want zswap; then suite "cgroup/test_zswap" "$top/scripts/test-zswap.sh"; fi
 if want memsw; then suite "cgroup v1, release kernel" \
 	"$top/scripts/guest.sh" -m 512M -t 600 -a "swapaccount=1" vswap memsw; fi

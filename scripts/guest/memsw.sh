@@ -14,25 +14,32 @@ mount -t cgroup -o memory memory /tmp/v1 || { echo "not ok 1 mount cgroup v1"; e
 mkdir $cg
 echo 1 >/sys/module/zswap/parameters/enabled
 
+# push_watched MB KEY: push that much, twice; sets status, and most and held to the
+# most that memory+swap counted and that the statistic KEY of vswap said meanwhile
+push_watched()
+{
+	sh -c "echo 0 >$cg/cgroup.procs; exec /tests/vswap/push -r 2 $1" >/tmp/push.out 2>&1 &
+	push=$!
+	most=0 held=0
+	while kill -0 $push 2>/dev/null; do
+		v=$(cat $cg/memory.memsw.usage_in_bytes)
+		[ "$v" -le "$most" ] || most=$v
+		v=$(awk -v k="$2" '$1 == k { print $2 }' /sys/kernel/debug/vswap/stats)
+		[ "$v" -le "$held" ] || held=$v
+		sleep 0.2
+	done
+	wait $push
+	status=$?
+	cat /tmp/push.out
+}
+
 echo "TAP version 13"
-echo "1..6"
+echo "1..10"
 echo 24M >$cg/memory.limit_in_bytes
 echo 120M >$cg/memory.memsw.limit_in_bytes
-sh -c "echo 0 >$cg/cgroup.procs; exec /tests/vswap/push -r 2 80" >/tmp/push.out 2>&1 &
-push=$!
-most=0 zswapped=0
-while kill -0 $push 2>/dev/null; do
-	v=$(cat $cg/memory.memsw.usage_in_bytes)
-	[ "$v" -le "$most" ] || most=$v
-	v=$(awk '$1 == "slots_zswap" { print $2 }' /sys/kernel/debug/vswap/stats)
-	[ "$v" -le "$zswapped" ] || zswapped=$v
-	sleep 0.2
-done
-wait $push
-status=$?
-cat /tmp/push.out
+push_watched 80 slots_zswap
 ok "data is right with three times the memory" $((status == 0)) "exit status $status"
-ok "pages are in zswap" $((zswapped > 1000)) "$zswapped"
+ok "pages are in zswap" $((held > 1000)) "$held"
 ok "memory+swap counts them" $((most > 75 << 20)) "$most bytes at the most"
 i=0
 while [ "$(cat $cg/memory.memsw.usage_in_bytes)" -gt $((2 << 20)) ] && [ $i -lt 25 ]; do
@@ -44,6 +51,17 @@ ok "and gives back what is freed" $((usage <= 2 << 20)) "$usage bytes"
 sh -c "echo 0 >$cg/cgroup.procs; exec /tests/vswap/push 160" >/dev/null 2>&1
 status=$?
 ok "the limit of memory+swap holds" $((status == 137)) "exit status $status"
+
+# The same with every page on a disk, which must not count twice
+mkswap /dev/ram0 >/dev/null && swapon /dev/ram0
+echo 0 >/sys/module/zswap/parameters/enabled
+echo always >/sys/kernel/mm/vswap/mode
+push_watched 60 slots_device
+ok "data on a disk is right" $((status == 0)) "exit status $status"
+ok "pages are on the disk" $((held > 4000)) "$held"
+ok "memory+swap counts them once" $((most > 55 << 20 && most < 80 << 20)) "$most bytes at the most"
+swapoff /dev/ram0
+ok "the disk can be switched off" $(($? == 0)) ""
 rmdir $cg
 ok "the cgroup can be removed" $(($? == 0)) ""
 exit $fail

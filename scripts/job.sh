@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154
+# Run a machine that runs one job; to be sourced. The job talks on the second
+# serial line of the machine, the kernel on the first.
+
+# run_job LIMIT LOG OFF COMMAND...: COMMAND is the machine; it writes the kernel
+# log to LOG and what the job says to $dir/job, a pipe. What the job prints goes
+# to standard output. Returns the job's exit status, or 1 if the machine did not
+# come to an end in LIMIT seconds, or the kernel log has a warning in it. OFF is
+# not empty if the machine may go off in the middle of the job.
+run_job()
+{
+	local limit=$1 log=$2 off=$3 pid rc=0 status
+	shift 3
+
+	mkfifo "$dir/job"
+	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 &
+	pid=$!
+	sed -u 's,\r,,' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
+	wait $pid || rc=$?
+	if [ $rc -ne 0 ]; then
+		cat "$dir/machine.log" >&2
+		[ $rc -ne 124 ] || echo "no end within $limit s" >&2
+		return 1
+	fi
+
+	status=$(sed -n 's/^EXIT //p' "$dir/out")
+	if [ -z "$status" ] && [ -n "$off" ]; then
+		status=0
+	elif [ -z "$status" ]; then
+		tail -n 40 "$log" >&2
+		die "the job died, console log: $log"
+	fi
+
+	"$top/scripts/check-log.sh" "$log" || status=1
+	return "$status"
+}
