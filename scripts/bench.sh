@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Compare what swapping costs with and without the series, in instructions a page:
-# one CPU, and an emulator whose nanoseconds are instructions.
+# Compare what swapping costs with and without the series, in instructions and bytes
+# a page: one CPU, and an emulator whose nanoseconds are instructions.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
