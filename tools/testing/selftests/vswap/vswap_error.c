@@ -200,9 +200,11 @@ VSWAP_TEST(vswap_error, read_mixed)
 
 #define FAIL_REQUEST	"/sys/kernel/debug/fail_make_request/"
 
-/* Let so many in a hundred requests to a device fail. */
+/* Let so many in a hundred requests to a device fail; with "0", none ever again. */
 static int fail_requests(struct disk *disk, const char *percent)
 {
+	/* Even with a probability of 0, fail-nth of a task counts the requests */
+	const char *may_fail = strcmp(percent, "0") ? "1" : "0";
 	char path[128];
 
 	snprintf(path, sizeof(path), "/sys/block/%s/make-it-fail",
@@ -210,7 +212,7 @@ static int fail_requests(struct disk *disk, const char *percent)
 	write_file(FAIL_REQUEST "verbose", "0");
 	write_file(FAIL_REQUEST "times", "-1");
 	return write_file(FAIL_REQUEST "probability", percent) ? :
-	       write_file(path, "1");
+	       write_file(path, may_fail);
 }
 
 /* Out and in again and again: a page may not be to be read, but never is wrong. */
