@@ -8,7 +8,7 @@ SCRIPTS := scripts
 # Scripts find their own way; only what make itself may be given is passed on.
 export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS
 
-.PHONY: help run test shell kernel tree refresh series check bisect bench clean
+.PHONY: help run test cram shell kernel tree refresh series check bisect bench clean
 
 help:
 	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md
@@ -18,6 +18,10 @@ run:
 
 test:
 	@$(SCRIPTS)/test.sh
+
+cram:
+	@$(SCRIPTS)/prepare.sh $(FLAVOR)
+	@$(SCRIPTS)/cram.sh $(FLAVOR)
 
 shell:
 	@$(SCRIPTS)/prepare.sh $(FLAVOR)

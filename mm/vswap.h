@@ -122,9 +122,11 @@ int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
 		      struct zswap_entry **old);
 struct zswap_entry *vswap_load_zswap(swp_entry_t swp);
 struct zswap_entry *vswap_erase_zswap(swp_entry_t swp);
+struct zswap_entry *vswap_lose_zswap(swp_entry_t swp);
 
 /* Moving data off a device: mm/vswap_unuse.c */
 int vswap_unuse(struct swap_info_struct *si);
+bool vswap_folio_unused(struct folio *folio);
 
 /* Slots of devices behind virtual ones: mm/vswap_slots.c */
 bool vswap_back_folio(struct folio *folio);

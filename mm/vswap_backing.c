@@ -177,6 +177,22 @@ struct zswap_entry *vswap_erase_zswap(swp_entry_t swp)
 }
 
 /**
+ * vswap_lose_zswap - Note that the data of the zswap entry behind a slot is lost.
+ * @swp: virtual swap entry that a zswap entry backs.
+ *
+ * Who reads the slot gets an error from now on, until it is freed.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * Return: The zswap entry, which the caller owns.
+ */
+struct zswap_entry *vswap_lose_zswap(swp_entry_t swp)
+{
+	atomic_long_t *word = vswap_backing_word(swp);
+
+	return vswap_tb_to_zswap(atomic_long_xchg(word, VSWAP_TB_POISON));
+}
+
+/**
  * vswap_release_slots - Let go of the data behind slots that are being freed.
  * @si: the device the slots are on, virtual or not.
  * @offset: first slot.

@@ -72,13 +72,19 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 	swap_cluster_unlock(ci);
 }
 
-/*
+/**
+ * vswap_folio_unused - Has nobody use of a large folio yet?
+ * @folio: folio with virtual slots, in the swap cache.
+ *
  * Somebody is about to read, or has read, a large folio for a fault, but nobody
  * has it yet: it may turn out that it can't be mapped, or a part of it can't be
  * read. What is behind it is still in place. Without it the pages come one by
  * one, to be sure that each is what it is said to be.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: true if @folio can be dropped from the swap cache.
  */
-static bool vswap_folio_unused(struct folio *folio)
+bool vswap_folio_unused(struct folio *folio)
 {
 	return folio_test_large(folio) && !folio_test_dirty(folio) &&
 	       (!folio_test_uptodate(folio) || !folio_test_anon(folio));

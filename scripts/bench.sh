@@ -19,3 +19,26 @@ paste -d: "$build/log/bench-base" "$build/log/bench-vswap" |
 		if ($1 != $3) { print "different legs: " $0; exit 1 }
 		printf "%-36s %7s  %7s  (%.2f)\n", $1, $2, $4, $4 / $2
 	}'
+
+# What compressed RAM costs those who have none, and saves those who have some. A zero
+# page goes the same way but for the store.
+"$top/scripts/prepare.sh" nocram
+for flavor in nocram vswap; do
+	VSWAP_ACCEL=tcg "$top/scripts/guest.sh" -x -i -c 1 -m 1G -t 1200 \
+		"$flavor" bench-cram >"$build/log/bench-cram-$flavor" ||
+		die "bench-cram on $flavor failed, see $build/log/bench-cram-$flavor"
+done
+
+echo
+echo "instructions a page                  CRAM=n   CRAM=y"
+paste -d: "$build/log/bench-cram-nocram" "$build/log/bench-cram-vswap" |
+	awk -F: '
+		$1 == "" { printf "%-36s %7s  %7s\n", $2, "", $3; cost[$2] = $3; next }
+		$1 != $3 { print "different legs: " $0; exit 1 }
+		{ printf "%-36s %7s  %7s  (%.4f)\n", $1, $2, $4, $4 / $2; cost[$1] = $4 }
+		END {
+			zero = cost["zswap, zero, page out"]
+			printf "%-36s %7s  %7.2f\n", "store, compressed RAM by zswap lz4", "",
+				(cost["compressed RAM, 25 % random, page out"] - zero) /
+				(cost["zswap, 25 % random, page out"] - zero)
+		}'

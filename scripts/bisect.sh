@@ -13,6 +13,7 @@
 "$top/scripts/source.sh" >&2
 
 src=$build/bisect/linux
+known=''
 n=0 rc=0
 
 # The pristine tree, without history: steps are applied one after the other
@@ -56,11 +57,15 @@ for p in $(series_patches); do
 	for kind in off on; do
 		if [ $kind = on ]; then
 			grep -q '^config VSWAP$' mm/Kconfig || continue
-			[ -f "$build/bisect/on/.config" ] || configure on CONFIG_VSWAP=y CONFIG_KUNIT=y CONFIG_KUNIT_ALL_TESTS=y
+			# Options that a step has brought can be switched on
+			have=$(grep -hE '^config (VSWAP|CRAM|DEV_DAX_CRAM)$' mm/Kconfig drivers/dax/Kconfig)
+			[ "$have" = "$known" ] || configure on CONFIG_VSWAP=y CONFIG_CRAM=y \
+				CONFIG_DEV_DAX_CRAM=y CONFIG_KUNIT=y CONFIG_KUNIT_ALL_TESTS=y
+			known=$have
 			want=("${objects[@]}")
 		else
 			[ -f "$build/bisect/off/.config" ] || configure off "# CONFIG_VSWAP is not set"
-			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e '^$')
+			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e cram -e '^$')
 		fi
 		[ "${#want[@]}" -gt 0 ] || continue
 		n=$((n + 1))

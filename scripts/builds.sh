@@ -13,17 +13,21 @@
 "$top/scripts/source.sh" >&2
 "$top/scripts/tree.sh" >&2
 
-mapfile -t new < <(series_new_files | grep '^mm/[^/]*\.c$')
+mapfile -t new < <(series_new_files | grep -E '^(mm|drivers/dax)/[^/]*\.c$')
 mapfile -t edited < <(objects_of $(series_edited_files))
 n=0 rc=0
 
-# built NAME: those objects that the configuration has
+# built NAME OBJECT...: those objects that the configuration has
 built()
 {
 	local o config=$build/builds/$1/.config
+	shift
 
-	for o in "${edited[@]}"; do
+	for o in "$@"; do
 		case $o in
+		mm/cram*.o) grep -q '^CONFIG_CRAM=y' "$config" || continue ;;
+		drivers/dax/cram.o) grep -q '^CONFIG_DEV_DAX_CRAM=y' "$config" || continue ;;
+		mm/memory-tiers.o) grep -q '^CONFIG_NUMA=y' "$config" || continue ;;
 		mm/zswap.o) grep -q '^CONFIG_ZSWAP=y' "$config" || continue ;;
 		mm/memcontrol.o) grep -q '^CONFIG_MEMCG=y' "$config" || continue ;;
 		mm/memcontrol-v1.o) grep -q '^CONFIG_MEMCG_V1=y' "$config" || continue ;;
@@ -64,9 +68,10 @@ compile()
 		# An object that is there already would not show its warnings again
 		(cd "$dir" && rm -f "${edited[@]}" "${new[@]/%.c/.o}")
 		# shellcheck disable=SC2046,SC2086
-		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name")
-		# shellcheck disable=SC2086
-		make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${sparse[@]}" "${new[@]/%.c/.o}"
+		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name" "${edited[@]}")
+		# shellcheck disable=SC2046,SC2086
+		make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${sparse[@]}" \
+			$(built "$name" "${new[@]/%.c/.o}")
 	} >"$log" 2>&1 </dev/null || return 1
 	# make goes on without sparse where it finds it unfit
 	! diagnostics "$name" && ! grep 'not up to date' "$log"
@@ -78,7 +83,7 @@ diagnostics()
 {
 	local files='[^ ]*'
 
-	[ "$1" != sparse ] || files='[^ ]*mm/(tests/)?vswap[^ ]*'
+	[ "$1" != sparse ] || files='[^ ]*(mm/(tests/)?vswap|cram)[^ ]*'
 	grep -E "^$files\.[ch]:[0-9]+:([0-9]+:)? (warning|error):" "$build/log/build-$1.log"
 }
 
@@ -101,12 +106,12 @@ PATH=$wrap:$PATH
 
 echo "TAP version 13"
 t no-zswap "" tinyconfig CONFIG_ZSWAP=n
-t no-memcg "" tinyconfig CONFIG_MEMCG=n
+t no-memcg "" tinyconfig CONFIG_MEMCG=n CONFIG_CRAM=y
 t no-memcg-v1 "" tinyconfig CONFIG_MEMCG_V1=n
 t no-thp "" tinyconfig CONFIG_TRANSPARENT_HUGEPAGE=n
 t no-numa "" tinyconfig CONFIG_NUMA=n
 t no-shmem "" tinyconfig CONFIG_SHMEM=n
-t sparse "" tinyconfig
+t sparse "" tinyconfig CONFIG_CRAM=y CONFIG_DEV_DAX_CRAM=y
 t arm64 "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" defconfig CONFIG_ZSWAP=y CONFIG_MEMCG=y
 echo "1..$n"
 exit $rc

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Boot a flavour's kernel in QEMU and run one job in it.
-# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-i] [-o] FLAVOR JOB
+# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-e FILE] [-x] [-i] [-o] FLAVOR JOB
 #
 # -d DISK_MB	an empty disk
 # -f FILE	a file as a disk; it is kept
+# -e FILE	a file that the guest finds in /tests
+# -x		a CXL host bridge with two windows, for nodes 1 and 2, and a memory device
 # -i		a nanosecond of the guest is an instruction; for one CPU
 # -o		the guest may go off in the middle of the job
 #
@@ -14,8 +16,8 @@
 # shellcheck source=scripts/job.sh
 . "$top/scripts/job.sh"
 
-mem=512M cpus=2 limit=600 append='' disks=() files=() icount=() off=
-while getopts m:c:t:a:d:f:io opt; do
+mem=512M cpus=2 limit=600 append='' disks=() files=() extra='' cxl='' icount=() off=''
+while getopts m:c:t:a:d:f:e:xio opt; do
 	case $opt in
 	m) mem=$OPTARG ;;
 	c) cpus=$OPTARG ;;
@@ -23,6 +25,8 @@ while getopts m:c:t:a:d:f:io opt; do
 	a) append=$OPTARG ;;
 	d) disks+=("$OPTARG") ;;
 	f) files+=("$OPTARG") ;;
+	e) extra=$OPTARG ;;
+	x) cxl=1 ;;
 	i) icount=(-icount "shift=0,align=off,sleep=off") ;;
 	o) off=1 ;;
 	*) exit 2 ;;
@@ -37,13 +41,37 @@ name=$(echo "$append" | sed -n 's/.*only=\([a-z_]*\).*/-\1/p')
 log=$build/log/guest-$flavor-$job$name.log
 mkdir -p "$build/log"
 
+initrd=$build/initramfs.gz
+if [ -n "$extra" ]; then
+	mkdir "$dir/tests"
+	cp "$extra" "$dir/tests"
+	initrd=$dir/initramfs.gz
+	{ cat "$build/initramfs.gz"
+	  cd "$dir" && find tests | cpio -o -H newc -R 0:0 --quiet | gzip -1; } >"$initrd"
+fi
+
 # TCG unless asked otherwise: KVM may be there and still not work. No 5-level
 # page tables: an interrupt while the kernel identifies the CPU, when la57 is
 # unknown for a moment, makes KASAN take the direct map for wild addresses.
-args=(-accel "${VSWAP_ACCEL:-tcg,thread=multi}" -cpu "${VSWAP_CPU:-max,la57=off}"
-	-machine q35 -smp "$cpus" -m "$mem" -no-reboot -nographic -nodefaults
-	"${icount[@]}" -kernel "$build/$flavor/arch/x86/boot/bzImage"
-	-initrd "$build/initramfs.gz")
+args=(-accel "${VSWAP_ACCEL:-tcg,thread=multi}" -smp "$cpus" -m "$mem"
+	-no-reboot -nographic -nodefaults "${icount[@]}"
+	-kernel "$build/$flavor/arch/x86/boot/bzImage" -initrd "$initrd")
+cpu=${VSWAP_CPU:-max,la57=off}
+if [ -z "$cxl" ]; then
+	args+=(-machine q35 -cpu "$cpu")
+else
+	# The kernel sets up no region if it is told of a hypervisor, and no nodes
+	# for the windows if there is no table of nodes
+	args+=(-machine "q35,cxl=on" -cpu "$cpu,-hypervisor"
+		-object "memory-backend-ram,id=mem0,size=$mem" -numa "node,memdev=mem0"
+		-device "pxb-cxl,bus_nr=12,bus=pcie.0,id=cxl.1"
+		-device "cxl-rp,port=0,bus=cxl.1,id=rp0,chassis=0,slot=2"
+		-M "cxl-fmw.0.targets.0=cxl.1,cxl-fmw.0.size=4G,cxl-fmw.1.targets.0=cxl.1,cxl-fmw.1.size=4G")
+	if qemu-system-x86_64 -device cxl-type3,help | grep -q volatile-memdev; then
+		args+=(-object "memory-backend-ram,id=vmem0,share=on,size=256M"
+			-device "cxl-type3,bus=rp0,volatile-memdev=vmem0,id=cxl-vmem0")
+	fi
+fi
 for i in "${!disks[@]}"; do
 	truncate -s "${disks[$i]}M" "$dir/disk$i"
 	files+=("$dir/disk$i")

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Everything that can be tested, as KTAP, and one line with the sum at the end.
-# TESTS picks some of: check series off builds uml run kunit zswap memsw hibernate release debug
+# TESTS picks some of: check series off builds uml run kunit zswap memsw hibernate release cram debug
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
-tests=${TESTS:-check series off builds uml run kunit zswap memsw hibernate release debug}
+tests=${TESTS:-check series off builds uml run kunit zswap memsw hibernate release cram debug}
 results=$build/test.results
 : >"$results"
 
@@ -93,8 +93,12 @@ if want release; then
 	suite "OOM, release kernel" \
 		"$top/scripts/guest.sh" -m 256M -t 900 -a only=vswap_oom vswap kselftest
 fi
+if want cram; then suite "compressed RAM, release kernel" "$top/scripts/cram.sh" vswap; fi
 if want debug || want kunit; then "$top/scripts/kernel.sh" debug; fi
 if want kunit; then suite "KUnit, debug kernel" "$top/scripts/guest.sh" -m 1G -t 600 debug kunit; fi
+if want debug && want cram; then
+	suite "compressed RAM, debug kernel" "$top/scripts/cram.sh" -t 1800 debug
+fi
 if want debug; then
 	suite "kselftests, debug kernel" \
 		"$top/scripts/guest.sh" -m 1G -t 2700 debug kselftest

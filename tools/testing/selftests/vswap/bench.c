@@ -6,16 +6,19 @@
  * Runs on kernels without virtual swap space, too, to compare them.
  *
  * usage: bench DEVICE
+ *        bench cram
  *
  * DEVICE is a disk of 300 MB at least whose contents are lost. The machine has
  * one CPU. What it does while it waits for the disk does not count: a process
  * that runs when no other wants to takes that time, and it is subtracted.
+ *
+ * With "cram" it is about zswap with and without compressed RAM, and no disk.
  */
 #include <glob.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
-#include "disk.h"
+#include "cxl.h"
 
 #define NR		8192UL		/* 32 MB */
 #define NR_MEMORY	65536UL		/* 256 MB */
@@ -260,6 +263,29 @@ static void report_memory(const char *leg, enum pattern pattern)
 	kill(idler, SIGCONT);
 }
 
+/* The memory of a CXL device, if the kernel can use it. */
+static void bench_cram(void)
+{
+	const char *missing;
+	char dax[32];
+	int node;
+
+	round_trip("zswap, zero", PATTERN_ZERO);
+	round_trip("zswap, 25 % random", PATTERN_QUARTER);
+	if (access("/sys/kernel/mm/cram", F_OK))
+		return;
+	missing = cxl_setup(dax, sizeof(dax), &node);
+	if (missing) {
+		fprintf(stderr, "%s\n", missing);
+		exit(1);
+	}
+	if (dax_bind(dax))
+		die(dax);
+	round_trip("compressed RAM, 25 % random", PATTERN_QUARTER);
+	if (read_node(node, "stored") < 2 * NR)
+		die("stored");
+}
+
 int main(int argc, char **argv)
 {
 	bool vswap = !access(VSWAP_MODE, W_OK);
@@ -267,17 +293,21 @@ int main(int argc, char **argv)
 	int zram;
 
 	if (argc != 2) {
-		fprintf(stderr, "usage: bench DEVICE\n");
+		fprintf(stderr, "usage: bench DEVICE|cram\n");
 		return 2;
 	}
 	page_size = sysconf(_SC_PAGESIZE);
 	start_idler();
-	if (swapon(argv[1], 0))
-		die("swapon");
 	if (cgroup_enter(cgroup, sizeof(cgroup), "bench"))
 		die("cgroup");
-
 	must_write(ZSWAP_PARAM "enabled", "1");
+	if (!strcmp(argv[1], "cram")) {
+		bench_cram();
+		goto out;
+	}
+
+	if (swapon(argv[1], 0))
+		die("swapon");
 	round_trip("zswap, zero", PATTERN_ZERO);
 	round_trip("zswap, same word", PATTERN_WORD);
 	round_trip("zswap, 25 % random", PATTERN_QUARTER);
@@ -304,6 +334,7 @@ int main(int argc, char **argv)
 		swap_off(argv[1], 1, cached);
 		swap_off(argv[1], 32, cached);
 	}
+out:
 	cgroup_leave(cgroup);
 	kill(idler, SIGKILL);
 	return 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Virtual slots on a device that fails. */
-#include <setjmp.h>
 #include "../kselftest_harness.h"
 #include "dm.h"
+#include "sigbus.h"
 
 #define NR	512
 
@@ -42,54 +42,6 @@ FIXTURE_TEARDOWN(vswap_error)
 	disk_remove(&self->other);
 	disk_remove(&self->below);
 	cgroup_leave(self->cgroup);
-}
-
-/* How reading one byte ends, in a child: 0, or the signal. */
-static int touch(const char *p)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		signal(SIGBUS, SIG_DFL);
-		_exit(*p & 1);
-	}
-	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
-static sigjmp_buf bus;
-
-static void on_sigbus(int sig)
-{
-	siglongjmp(bus, 1);
-}
-
-/* Is the page right? If it can't be read, count it in @failed. */
-static bool check_page(const char *page, enum pattern pattern,
-		       unsigned long seed, unsigned long index, long *failed)
-{
-	if (sigsetjmp(bus, 1)) {
-		(*failed)++;
-		return true;
-	}
-	return pattern_check(page, page_size, pattern, seed, index);
-}
-
-/* How many pages can't be read; -1 if one that can be is wrong. */
-static long count_failed(const char *p, size_t nr, enum pattern pattern,
-			 unsigned long seed)
-{
-	struct sigaction action = { .sa_handler = on_sigbus };
-	long failed = 0;
-
-	sigaction(SIGBUS, &action, NULL);
-	for (size_t i = 0; i < nr; i++) {
-		if (!check_page(p + i * page_size, pattern, seed, i, &failed))
-			return -1;
-	}
-	signal(SIGBUS, SIG_DFL);
-	return failed;
 }
 
 /* What can't be written stays, and is written when that is possible again. */

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Compressed RAM: /sys/kernel/mm/cram/nodeN. */
+#include <linux/kstrtox.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/sysfs.h>
+#include "cram.h"
+
+static struct kobject *cram_kobj;
+
+static struct cram_node *kobj_to_node(struct kobject *kobj)
+{
+	return container_of(kobj, struct cram_node, kobj);
+}
+
+static ssize_t advertised_bytes_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  (u64)kobj_to_node(kobj)->nr_pages << PAGE_SHIFT);
+}
+
+static struct kobj_attribute advertised_attr = __ATTR_RO(advertised_bytes);
+
+static ssize_t capacity_bytes_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	struct cram_usage usage;
+
+	cram_refresh(kobj_to_node(kobj), &usage);
+	return sysfs_emit(buf, "%llu\n", usage.capacity);
+}
+
+static struct kobj_attribute capacity_attr = __ATTR_RO(capacity_bytes);
+
+static ssize_t used_bytes_show(struct kobject *kobj, struct kobj_attribute *attr,
+			       char *buf)
+{
+	struct cram_usage usage;
+
+	cram_refresh(kobj_to_node(kobj), &usage);
+	return sysfs_emit(buf, "%llu\n", usage.used);
+}
+
+static struct kobj_attribute used_attr = __ATTR_RO(used_bytes);
+
+static ssize_t stored_pages_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n",
+			  atomic_long_read(&kobj_to_node(kobj)->stored));
+}
+
+static struct kobj_attribute pages_attr = __ATTR_RO(stored_pages);
+
+/* Bytes stored for a byte in use, with two decimals. */
+static ssize_t ratio_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	struct cram_node *node = kobj_to_node(kobj);
+	struct cram_usage usage;
+	u64 ratio = 0;
+
+	cram_refresh(node, &usage);
+	if (usage.used)
+		ratio = div64_u64(((u64)atomic_long_read(&node->stored) << PAGE_SHIFT) * 100,
+				  usage.used);
+	return sysfs_emit(buf, "%llu.%02llu\n", ratio / 100, ratio % 100);
+}
+
+static struct kobj_attribute ratio_attr = __ATTR_RO(ratio);
+
+#define CRAM_EVENT_ATTR(_name, _event)						\
+static ssize_t _name##_show(struct kobject *kobj, struct kobj_attribute *attr,	\
+			    char *buf)						\
+{										\
+	return sysfs_emit(buf, "%ld\n",						\
+		atomic_long_read(&kobj_to_node(kobj)->events[_event]));		\
+}										\
+static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
+
+CRAM_EVENT_ATTR(stored, CRAM_STORED);
+CRAM_EVENT_ATTR(loaded, CRAM_LOADED);
+CRAM_EVENT_ATTR(refused, CRAM_REFUSED);
+CRAM_EVENT_ATTR(poisoned, CRAM_POISONED);
+CRAM_EVENT_ATTR(evicted, CRAM_EVICTED);
+
+static ssize_t high_watermark_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(kobj_to_node(kobj)->high));
+}
+
+static ssize_t high_watermark_store(struct kobject *kobj,
+				    struct kobj_attribute *attr,
+				    const char *buf, size_t count)
+{
+	struct cram_node *node = kobj_to_node(kobj);
+	unsigned int percent;
+	int err;
+
+	err = kstrtouint(buf, 10, &percent);
+	if (err)
+		return -EINVAL;
+	err = cram_set_watermarks(node, READ_ONCE(node->low), percent);
+	return err ?: count;
+}
+
+static struct kobj_attribute high_attr = __ATTR_RW(high_watermark);
+
+static ssize_t low_watermark_show(struct kobject *kobj,
+				  struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(kobj_to_node(kobj)->low));
+}
+
+static ssize_t low_watermark_store(struct kobject *kobj,
+				   struct kobj_attribute *attr,
+				   const char *buf, size_t count)
+{
+	struct cram_node *node = kobj_to_node(kobj);
+	unsigned int percent;
+	int err;
+
+	err = kstrtouint(buf, 10, &percent);
+	if (err)
+		return -EINVAL;
+	err = cram_set_watermarks(node, percent, READ_ONCE(node->high));
+	return err ?: count;
+}
+
+static struct kobj_attribute low_attr = __ATTR_RW(low_watermark);
+
+static struct attribute *cram_attrs[] = {
+	&advertised_attr.attr,
+	&capacity_attr.attr,
+	&used_attr.attr,
+	&pages_attr.attr,
+	&ratio_attr.attr,
+	&stored_attr.attr,
+	&loaded_attr.attr,
+	&refused_attr.attr,
+	&poisoned_attr.attr,
+	&evicted_attr.attr,
+	&high_attr.attr,
+	&low_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(cram);
+
+static void cram_kobj_release(struct kobject *kobj)
+{
+	cram_node_free(kobj_to_node(kobj));
+}
+
+static const struct kobj_type cram_ktype = {
+	.release = cram_kobj_release,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = cram_groups,
+};
+
+/* From here on, kobject_put() frees the node. */
+void cram_sysfs_init(struct cram_node *node)
+{
+	kobject_init(&node->kobj, &cram_ktype);
+}
+
+/* Show a node to users. Returns 0, -ENOMEM, or -EEXIST if there is one of that name. */
+int cram_sysfs_add(struct cram_node *node)
+{
+	return kobject_add(&node->kobj, cram_kobj, "node%d", node->direct.nid);
+}
+
+/* Waits for those who are reading or writing a file. */
+void cram_sysfs_remove(struct cram_node *node)
+{
+	kobject_del(&node->kobj);
+}
+
+static int __init cram_sysfs_setup(void)
+{
+	cram_kobj = kobject_create_and_add("cram", mm_kobj);
+	return cram_kobj ? 0 : -ENOMEM;
+}
+subsys_initcall(cram_sysfs_setup);

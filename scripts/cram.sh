@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Test compressed RAM in a guest of its own: on simulated devices, for which a part
+# of the guest's memory is left out, and on the memory of an emulated CXL device.
+# usage: cram.sh [-t SECONDS] [FLAVOR]
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
+limit=600
+while getopts t: opt; do
+	case $opt in
+	t) limit=$OPTARG ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+flavor=${1:-vswap}
+module=$build/$flavor/cram
+
+build_module()
+{
+	mkdir -p "$module"
+	make -C "$applied" O="$build/$flavor" M="$applied/tools/testing/cram" MO="$module" \
+		CC="ccache gcc" -j"$jobs" modules
+}
+
+"$top/scripts/kernel.sh" "$flavor" bzImage modules
+step "cram_sim $flavor: build" "$build/log/cram-$flavor.log" build_module
+
+# Below what boot needs, above what the kernel takes for itself
+at=(0x20000000 0x24000000)
+"$top/scripts/guest.sh" -x -e "$module/cram_sim.ko" -m 1G -t "$limit" -a \
+	"only=vswap_c[rx]* memmap=64M\$${at[0]} memmap=64M\$${at[1]} cram=${at[0]},${at[1]}" \
+	"$flavor" kselftest

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the tests of compressed RAM share. */
+#ifndef _VSWAP_CRAM_H
+#define _VSWAP_CRAM_H
+
+#include "disk.h"
+
+#define CRAM_NODE	"/sys/kernel/mm/cram/node"
+#define MEMORY_TIERS	"/sys/devices/virtual/memory_tiering/"
+
+static inline int write_node(int node, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), CRAM_NODE "%d/%s", node, file);
+	return write_file(path, text);
+}
+
+static inline long read_node(int node, const char *file)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), CRAM_NODE "%d/%s", node, file);
+	return read_num(path);
+}
+
+/* Pages that are on compressed RAM, of all nodes. */
+static inline long direct_pages(void)
+{
+	return read_num(ZSWAP_DEBUG "stored_direct_pages");
+}
+
+/* Wait until a number of a node has fallen to a limit. */
+static inline long wait_node(int node, const char *file, long limit)
+{
+	long value = -1;
+
+	for (int i = 0; i < 600; i++) {
+		value = read_node(node, file);
+		if (value <= limit)
+			break;
+		usleep(50000);
+	}
+	return value;
+}
+
+/*
+ * Out and in for @rounds times, in a child of one of @nr, whose exit status tells
+ * whether the data was right.
+ */
+static inline void fork_load(int nr, int rounds, size_t pages, enum pattern pattern)
+{
+	for (int i = 0; i < nr; i++) {
+		char *p;
+
+		if (fork())
+			continue;
+		p = map_region(pages, false);
+		for (int n = 0; n < rounds; n++) {
+			fill_region(p, pages, pattern, 1000 * i + n);
+			madvise(p, pages * page_size, MADV_PAGEOUT);
+			if (check_region(p, pages, pattern, 1000 * i + n) != pages)
+				_exit(1);
+		}
+		_exit(0);
+	}
+}
+
+/* How many of @nr children were not content? */
+static inline int wait_load(int nr)
+{
+	int status, failed = 0;
+
+	while (nr--) {
+		if (wait(&status) < 0 || status)
+			failed++;
+	}
+	return failed;
+}
+
+#endif

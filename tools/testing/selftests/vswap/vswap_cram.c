@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages on compressed RAM, as tools/testing/cram/cram_sim.c simulates it: two
+ * devices, which the kernel command line leaves memory for:
+ *
+ *	memmap=64M$ADDRESS memmap=64M$ADDRESS cram=ADDRESS,ADDRESS
+ *
+ * The module is /tests/cram_sim.ko. Nodes 1 and 2 have to be possible ones.
+ */
+#include <sys/syscall.h>
+#include "../kselftest_harness.h"
+#include "cram.h"
+#include "sigbus.h"
+
+#define NR		1024
+#define RANGE		(64UL << 20)
+#define MODULE		"/tests/cram_sim.ko"
+#define SIM		"/sys/kernel/debug/cram_sim/"
+
+FIXTURE(vswap_cram) {
+	char cgroup[128];
+	long slots;
+	bool loaded;
+	struct disk disk;
+};
+
+static int write_sim(int node, const char *file, long value)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), SIM "%d/%s", node, file);
+	snprintf(text, sizeof(text), "%ld", value);
+	return write_file(path, text);
+}
+
+static long read_sim(int node, const char *file)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SIM "%d/%s", node, file);
+	return read_num(path);
+}
+
+/* Load the module for two devices; why not, if that can't be. */
+static const char *sim_load(void)
+{
+	char cmdline[4096], params[256], *p;
+	unsigned long start[2];
+	int fd, err;
+
+	if (access("/sys/kernel/mm/cram", F_OK))
+		return "no /sys/kernel/mm/cram, the kernel has no CONFIG_CRAM";
+	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
+	p = strstr(cmdline, "cram=");
+	if (!p || sscanf(p, "cram=%li,%li", &start[0], &start[1]) != 2)
+		return "no memory is left for it, see cram= on the command line";
+	fd = open(MODULE, O_RDONLY);
+	if (fd < 0)
+		return "no " MODULE;
+	snprintf(params, sizeof(params),
+		 "start=%lu,%lu size=%lu,%lu nid=1,2 adistance=1200,1800 ratio=8",
+		 start[0], start[1], RANGE, RANGE);
+	err = syscall(SYS_finit_module, fd, params, 0);
+	close(fd);
+	return err ? "the module can't be loaded" : NULL;
+}
+
+static int sim_unload(void)
+{
+	return syscall(SYS_delete_module, "cram_sim", 0);
+}
+
+FIXTURE_SETUP(vswap_cram)
+{
+	const char *missing = vswap_missing();
+
+	self->disk.fd = -1;
+	if (!missing)
+		missing = sim_load();
+	if (missing)
+		SKIP(return, "%s", missing);
+	self->loaded = true;
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cram"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	self->slots = vswap_stat("slots_used");
+}
+
+FIXTURE_TEARDOWN(vswap_cram)
+{
+	disk_remove(&self->disk);
+	if (self->loaded)
+		EXPECT_EQ(sim_unload(), 0);
+	cgroup_leave(self->cgroup);
+}
+
+/* Does a memory tier at an abstract distance of @from to @to have the node? */
+static bool tier_has(int from, int to, int node)
+{
+	for (int i = from; i <= to; i++) {
+		char path[128], text[64];
+
+		snprintf(path, sizeof(path), MEMORY_TIERS "memory_tier%d/nodelist", i);
+		if (read_file(path, text, sizeof(text)) > 0 && atoi(text) == node)
+			return true;
+	}
+	return false;
+}
+
+/* Out and in; who is nearer is asked first, and each is asked. */
+VSWAP_TEST(vswap_cram, nearest_first)
+{
+	char *p = map_region(NR, false);
+
+	/* Abstract distances of 1200 and 1800, 128 a tier */
+	EXPECT_TRUE(tier_has(9, 9, 1));
+	EXPECT_TRUE(tier_has(14, 14, 2));
+	EXPECT_EQ(read_node(1, "advertised_bytes"), RANGE);
+	EXPECT_EQ(read_node(1, "capacity_bytes"), RANGE / 8);
+
+	fill_region(p, NR, PATTERN_QUARTER, 1);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(direct_pages(), NR);
+	EXPECT_GE(read_node(1, "stored_pages"), NR);
+	EXPECT_EQ(read_node(2, "stored_pages"), 0);
+	EXPECT_LE(read_num(ZSWAP_DEBUG "pool_total_size"), 1 << 20);
+	/* Charged is what the device says */
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size / 5);
+	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size / 2);
+	ASSERT_EQ(write_sim(1, "refuse", 1), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 1), NR);
+	EXPECT_LE(direct_pages(), OWN_PAGES);
+	EXPECT_GE(read_node(1, "loaded"), NR);
+
+	/* The nearer one refuses */
+	fill_region(p, NR, PATTERN_QUARTER, 2);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(read_node(1, "stored_pages"), OWN_PAGES);
+	EXPECT_GE(read_node(2, "stored_pages"), NR);
+	EXPECT_GE(read_node(1, "refused"), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 2), NR);
+
+	/* Both do: software compresses */
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	fill_region(p, NR, PATTERN_QUARTER, 3);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(direct_pages(), OWN_PAGES);
+	EXPECT_GE(vswap_stat("slots_zswap"), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 3), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A huge page goes page by page, and comes back. A slow device is only slow. */
+VSWAP_TEST(vswap_cram, huge)
+{
+	size_t nr = (2UL << 20) / page_size;
+	char *p = map_region(nr, true);
+
+	ASSERT_EQ(write_sim(1, "delay_us", 20), 0);
+	fill_region(p, nr, PATTERN_RANDOM, 1);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_GE(read_node(1, "stored_pages"), nr);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 1), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* The less data can be compressed, the fewer pages fit; nothing is lost. */
+VSWAP_TEST(vswap_cram, capacity)
+{
+	enum pattern patterns[] = { PATTERN_QUARTER, PATTERN_ANY, PATTERN_RANDOM };
+	char *p = map_region(NR, false);
+	long stored = NR + 1;
+
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	ASSERT_EQ(write_sim(1, "capacity_bytes", NR / 8 * page_size), 0);
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	for (int i = 0; i < 3; i++) {
+		fill_region(p, NR, patterns[i], i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		EXPECT_LE(read_node(1, "used_bytes"), read_node(1, "capacity_bytes"));
+		EXPECT_LT(read_node(1, "stored_pages"), stored);
+		stored = read_node(1, "stored_pages");
+		EXPECT_EQ(check_region(p, NR, patterns[i], i), NR);
+	}
+	EXPECT_GT(read_node(1, "refused"), 0);
+	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Many at a time, of all kinds, with no room to spare. */
+VSWAP_TEST(vswap_cram, load)
+{
+	ASSERT_EQ(write_sim(1, "capacity_bytes", NR / 4 * page_size), 0);
+	ASSERT_EQ(write_sim(2, "capacity_bytes", NR / 4 * page_size), 0);
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	fork_load(4, 8, NR / 2, PATTERN_ANY);
+	for (int i = 0; i < 20; i++) {
+		write_sim(1, "refuse", i % 2);
+		write_sim(2, "refuse", i / 2 % 2);
+		usleep(50000);
+	}
+	EXPECT_EQ(wait_load(4), 0);
+	EXPECT_GT(read_node(1, "stored"), 0);
+	EXPECT_GT(read_node(2, "stored"), 0);
+	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
+	EXPECT_EQ(read_sim(2, "lost_writes"), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* When the device has less room than it had, pages are moved elsewhere. */
+VSWAP_TEST(vswap_cram, watermarks)
+{
+	char *p = map_region(NR, false);
+	long used, moved;
+
+	EXPECT_EQ(write_node(1, "high_watermark", "101"), -EINVAL);
+	EXPECT_EQ(write_node(1, "high_watermark", "x"), -EINVAL);
+	EXPECT_EQ(write_node(1, "high_watermark", "89"), -EINVAL);
+	EXPECT_EQ(write_node(1, "low_watermark", "0"), -EINVAL);
+	EXPECT_EQ(write_node(1, "low_watermark", "-1"), -EINVAL);
+	EXPECT_EQ(write_node(1, "low_watermark", "96"), -EINVAL);
+	EXPECT_EQ(read_node(1, "high_watermark"), 95);
+	EXPECT_EQ(read_node(1, "low_watermark"), 90);
+	EXPECT_EQ(write_node(1, "low_watermark", "80"), 0);
+	EXPECT_EQ(read_node(1, "low_watermark"), 80);
+
+	fill_region(p, NR, PATTERN_QUARTER, 5);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	used = read_node(1, "used_bytes");
+	ASSERT_GT(used, 0);
+	EXPECT_EQ(read_node(1, "evicted"), 0);
+
+	/* Without a disk they are compressed again */
+	moved = read_num(ZSWAP_DEBUG "recompressed_pages");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used * 2 / 5), used * 2 / 5);
+	EXPECT_GT(read_num(ZSWAP_DEBUG "recompressed_pages"), moved);
+	EXPECT_GT(read_node(1, "evicted"), 0);
+	EXPECT_EQ(count_swapped(p, NR), NR);
+
+	/* ... and with one, if the cgroup may not write there */
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	moved = read_num(ZSWAP_DEBUG "recompressed_pages");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 3), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used * 4 / 15), used * 4 / 15);
+	EXPECT_GT(read_num(ZSWAP_DEBUG "recompressed_pages"), moved);
+	EXPECT_EQ(disk_used(&self->disk), 0);
+
+	/* If it may, they are written */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "1"), 0);
+	moved = read_num(ZSWAP_DEBUG "recompressed_pages");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 4), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used / 5), used / 5);
+	EXPECT_GT(disk_used(&self->disk), 0);
+	EXPECT_EQ(read_num(ZSWAP_DEBUG "recompressed_pages"), moved);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 5), NR);
+	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A page that is lost is an error for who reads it, and for nobody else. */
+VSWAP_TEST(vswap_cram, poison)
+{
+	char *p = map_region(NR, false);
+	long fail = read_num(ZSWAP_DEBUG "direct_load_fail");
+
+	fill_region(p, NR, PATTERN_QUARTER, 6);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(write_sim(1, "poison", 17), 0);
+	EXPECT_EQ(read_node(1, "poisoned"), 1);
+	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 6), 1);
+	EXPECT_GT(read_num(ZSWAP_DEBUG "direct_load_fail"), fail);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+
+	/* Where it was, nothing is stored again */
+	p = map_region(NR, false);
+	for (int i = 0; i < 4; i++) {
+		fill_region(p, NR, PATTERN_WORD, i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		EXPECT_EQ(count_failed(p, NR, PATTERN_WORD, i), 0);
+	}
+	EXPECT_EQ(read_node(1, "poisoned"), 1);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* The same if it is found out when pages are written to a disk. */
+VSWAP_TEST(vswap_cram, poison_writeback)
+{
+	char *p = map_region(NR, false);
+	long fail = read_num(ZSWAP_DEBUG "direct_load_fail");
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	fill_region(p, NR, PATTERN_QUARTER, 7);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(write_sim(1, "poison", 3), 0);
+	ASSERT_EQ(write_sim(1, "capacity_bytes", 4 * page_size), 0);
+	EXPECT_LE(wait_node(1, "stored_pages", 16), 16);
+	EXPECT_GE(disk_used(&self->disk), NR - 16);
+	EXPECT_GT(read_num(ZSWAP_DEBUG "direct_load_fail"), fail);
+	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 7), 1);
+	EXPECT_EQ(read_node(1, "poisoned"), 1);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* The limits of a cgroup hold. */
+VSWAP_TEST(vswap_cram, memcg)
+{
+	char *p = map_region(NR, false);
+	long current;
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+
+	/* None for zswap: all of it to the disk */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
+	fill_region(p, NR, PATTERN_QUARTER, 8);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(direct_pages(), 0);
+	EXPECT_GE(disk_used(&self->disk), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
+	munmap(p, NR * page_size);
+
+	/* Some: the first ones make room for the others */
+	p = map_region(NR, false);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "256K"), 0);
+	fill_region(p, NR, PATTERN_QUARTER, 9);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GT(direct_pages(), 0);
+	current = cgroup_read(self->cgroup, "memory.zswap.current");
+	EXPECT_GT(current, 0);
+	EXPECT_LE(current, (256 << 10) + (long)page_size);
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.swap.current"),
+		  (NR - direct_pages()) * (long)page_size);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 9), NR);
+	munmap(p, NR * page_size);
+
+	/* A device that does not say what a page takes: the mean is charged */
+	p = map_region(NR, false);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	ASSERT_EQ(write_sim(1, "silent", 1), 0);
+	fill_region(p, NR, PATTERN_QUARTER, 10);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(direct_pages(), NR);
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size / 5);
+	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size * 3 / 4);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 10), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), OWN_PAGES * page_size);
+}
+
+/* The device goes while pages are on it; what was lost there stays lost. */
+VSWAP_TEST(vswap_cram, evacuate)
+{
+	char *p = map_region(NR, false);
+
+	fill_region(p, NR, PATTERN_MIXED, 11);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GT(read_node(1, "stored_pages"), 0);
+	ASSERT_EQ(write_sim(1, "poison", 5), 0);
+	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_EQ(read_node(1, "stored_pages"), -1);
+	EXPECT_EQ(write_sim(1, "unregister", 1), -ENOENT);
+	EXPECT_FALSE(tier_has(9, 9, 1));
+	EXPECT_EQ(count_failed(p, NR, PATTERN_MIXED, 11), 1);
+	/* The other node goes on */
+	munmap(p, NR * page_size);
+	p = map_region(NR, false);
+	fill_region(p, NR, PATTERN_QUARTER, 13);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(read_node(2, "stored_pages"), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 13), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* ... under load. */
+VSWAP_TEST(vswap_cram, evacuate_load)
+{
+	fork_load(3, 12, NR / 2, PATTERN_ANY);
+	usleep(200000);
+	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	usleep(200000);
+	EXPECT_EQ(write_sim(2, "unregister", 1), 0);
+	EXPECT_EQ(direct_pages(), 0);
+	EXPECT_EQ(wait_load(3), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* Without room for what is on it, the device stays, and nothing is lost. */
+VSWAP_TEST(vswap_cram, evacuate_no_room)
+{
+	const size_t nr = 384;
+	char *p = map_region(nr, false), text[32];
+
+	fill_region(p, nr, PATTERN_QUARTER, 14);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_GE(read_node(1, "stored_pages"), nr);
+	/* No more memory for this cgroup, and nothing to swap to */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
+	snprintf(text, sizeof(text), "%d", getpid());
+	ASSERT_EQ(write_file(CGROUP "/cgroup.procs", text), 0);
+	snprintf(text, sizeof(text), "%ld",
+		 cgroup_read(self->cgroup, "memory.current") + 16 * (long)page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", text), 0);
+	EXPECT_EQ(write_sim(1, "unregister", 1), -EBUSY);
+	EXPECT_GT(read_node(1, "stored_pages"), 0);
+	EXPECT_TRUE(tier_has(9, 9, 1));
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 14), nr);
+
+	/* The node is in use as before */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	fill_region(p, nr, PATTERN_QUARTER, 15);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_GE(read_node(1, "stored_pages"), nr);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 15), nr);
+	munmap(p, nr * page_size);
+	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Compressed RAM from end to end: the volatile memory of a CXL device becomes a
+ * region, a DAX device, a node of compressed RAM, and holds pages.
+ */
+#include "../kselftest_harness.h"
+#include "cxl.h"
+
+#define NR		1024
+
+FIXTURE(vswap_cxl) {
+	char cgroup[128];
+	char dax[32];		/* the DAX device */
+	int node;		/* of its memory */
+	long slots;
+	struct disk disk;
+};
+
+FIXTURE_SETUP(vswap_cxl)
+{
+	const char *missing = vswap_missing();
+
+	self->disk.fd = -1;
+	if (!missing)
+		missing = cxl_setup(self->dax, sizeof(self->dax), &self->node);
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_GE(self->node, 0);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cxl"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	self->slots = vswap_stat("slots_used");
+	ASSERT_EQ(dax_bind(self->dax), 0);
+	ASSERT_EQ(read_node(self->node, "stored_pages"), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_cxl)
+{
+	disk_remove(&self->disk);
+	dax_unbind(self->dax);
+	dax_forget(self->dax);
+	cgroup_leave(self->cgroup);
+}
+
+/* Out to the device and in again, small pages and huge ones. */
+VSWAP_TEST(vswap_cxl, store)
+{
+	size_t nr = (2UL << 20) / page_size;
+	char *p = map_region(NR, false), *q = map_region(nr, true);
+
+	EXPECT_EQ(read_node(self->node, "capacity_bytes"),
+		  read_node(self->node, "advertised_bytes"));
+	fill_region(p, NR, PATTERN_QUARTER, 1);
+	fill_region(q, nr, PATTERN_RANDOM, 1);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(swap_out(q, nr), nr);
+	EXPECT_GE(read_node(self->node, "stored_pages"), NR + nr);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 1), NR);
+	EXPECT_EQ(check_region(q, nr, PATTERN_RANDOM, 1), nr);
+	EXPECT_GE(read_node(self->node, "loaded"), NR + nr);
+	munmap(p, NR * page_size);
+	munmap(q, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(read_node(self->node, "stored_pages"), OWN_PAGES);
+}
+
+/* From the device to a disk, and in again. */
+VSWAP_TEST(vswap_cxl, writeback)
+{
+	char *p = map_region(NR, false);
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 8 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 2);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(read_node(self->node, "stored_pages"), NR);
+	EXPECT_EQ(disk_used(&self->disk), 0);
+	/* The limit makes those go that are there */
+	zswap_write_back(self->cgroup, NR / 2);
+	EXPECT_GE(disk_used(&self->disk), NR / 2);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* The driver is unbound under load, and bound again. */
+VSWAP_TEST(vswap_cxl, unbind)
+{
+	char *p;
+
+	fork_load(3, 12, NR / 2, PATTERN_ANY);
+	p = map_region(NR, false);
+	fill_region(p, NR, PATTERN_RANDOM, 3);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(swap_out(p, NR), NR);
+		EXPECT_GT(read_node(self->node, "stored_pages"), 0);
+		EXPECT_EQ(dax_unbind(self->dax), 0);
+		EXPECT_EQ(read_node(self->node, "stored_pages"), -1);
+		EXPECT_EQ(direct_pages(), 0);
+		EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
+		ASSERT_EQ(dax_bind(self->dax), 0);
+	}
+	EXPECT_EQ(wait_load(3), 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* A device that goes too early keeps its pages until it is back. */
+VSWAP_TEST(vswap_cxl, unbind_no_room)
+{
+	const size_t nr = 384;
+	char *p = map_region(nr, false), text[32];
+
+	fill_region(p, nr, PATTERN_RANDOM, 4);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
+	snprintf(text, sizeof(text), "%d", getpid());
+	ASSERT_EQ(write_file(CGROUP "/cgroup.procs", text), 0);
+	snprintf(text, sizeof(text), "%ld",
+		 cgroup_read(self->cgroup, "memory.current") + 16 * (long)page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", text), 0);
+	EXPECT_EQ(dax_unbind(self->dax), 0);
+	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	ASSERT_EQ(dax_bind(self->dax), 0);
+	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(dax_unbind(self->dax), 0);
+	EXPECT_EQ(read_node(self->node, "stored_pages"), -1);
+}
+
+TEST_HARNESS_MAIN
