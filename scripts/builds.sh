@@ -83,7 +83,7 @@ diagnostics()
 {
 	local files='[^ ]*'
 
-	[ "$1" != sparse ] || files='[^ ]*(mm/(tests/)?vswap|cram)[^ ]*'
+	[ "$1" != sparse ] || files='[^ ]*mm/((tests/)?vswap|cram)[^ ]*'
 	grep -E "^$files\.[ch]:[0-9]+:([0-9]+:)? (warning|error):" "$build/log/build-$1.log"
 }
 
@@ -106,12 +106,12 @@ PATH=$wrap:$PATH
 
 echo "TAP version 13"
 t no-zswap "" tinyconfig CONFIG_ZSWAP=n
-t no-memcg "" tinyconfig CONFIG_MEMCG=n CONFIG_CRAM=y
+t no-memcg "" tinyconfig CONFIG_MEMCG=n CONFIG_CRAM=y CONFIG_DEV_DAX_CRAM=y
 t no-memcg-v1 "" tinyconfig CONFIG_MEMCG_V1=n
 t no-thp "" tinyconfig CONFIG_TRANSPARENT_HUGEPAGE=n
 t no-numa "" tinyconfig CONFIG_NUMA=n
 t no-shmem "" tinyconfig CONFIG_SHMEM=n
-t sparse "" tinyconfig CONFIG_CRAM=y CONFIG_DEV_DAX_CRAM=y
+t sparse "" tinyconfig CONFIG_CRAM=y
 t arm64 "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" defconfig CONFIG_ZSWAP=y CONFIG_MEMCG=y
 echo "1..$n"
 exit $rc
