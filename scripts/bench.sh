@@ -38,7 +38,7 @@ paste -d: "$build/log/bench-cram-nocram" "$build/log/bench-cram-vswap" |
 		{ printf "%-36s %7s  %7s  (%.4f)\n", $1, $2, $4, $4 / $2; cost[$1] = $4 }
 		END {
 			zero = cost["zswap, zero, page out"]
-			printf "%-36s %7s  %7.2f\n", "store, compressed RAM by zswap lz4", "",
-				(cost["compressed RAM, 25 % random, page out"] - zero) /
-				(cost["zswap, 25 % random, page out"] - zero)
+			device = cost["compressed RAM, 25 % random, page out"] - zero
+			lz4 = cost["zswap, 25 % random, page out"] - zero
+			printf "%-36s %7s  %7.2f\n", "store, compressed RAM by zswap lz4", "", device / lz4
 		}'
