@@ -19,9 +19,12 @@
  * is to read all of these entries into the swap cache, in no matter which
  * processes they are mapped.
  *
- * Locks: cram_node::lock is a leaf. Pages are freed under cluster locks of the
- * swap layer, so nothing here sleeps but registering and unregistering.
+ * Locks: cram_node::lock is the innermost but for those of the driver, which is
+ * asked with it held. Pages are freed under cluster locks of the swap layer, so
+ * freeing does not sleep.
  */
+#define pr_fmt(fmt) "cram: " fmt
+
 #include <linux/blkdev.h>
 #include <linux/highmem.h>
 #include <linux/memremap.h>
@@ -30,8 +33,11 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/swap_ops.h>
 #include <linux/swapops.h>
+#include <linux/vmalloc.h>
+#include <linux/wait_bit.h>
 #include <linux/zswap.h>
 #include "internal.h"
 #include "swap.h"
@@ -51,7 +57,8 @@
 #define CRAM_EVICT_DELAY	HZ
 
 static LIST_HEAD(cram_nodes);
-static DEFINE_MUTEX(cram_mutex);	/* for the list, and for (un)registering */
+static bool cram_hibernating;
+static DEFINE_MUTEX(cram_mutex);	/* for these, and for (un)registering */
 
 static void cram_count(struct cram_node *node, enum cram_event event)
 {
@@ -153,7 +160,7 @@ static bool cram_reserve(struct cram_node *node)
 	bool room = false;
 
 	spin_lock(&node->lock);
-	if (node->full)
+	if (node->full || node->closed)
 		goto out;
 	if (node->bound + PAGE_SIZE > cram_mark(node, node->high))
 		__cram_refresh(node);
@@ -175,9 +182,26 @@ out:
 static void cram_reserved(struct cram_node *node, bool written)
 {
 	spin_lock(&node->lock);
-	node->in_flight--;
 	if (!written)
 		node->bound -= PAGE_SIZE;
+	if (!--node->in_flight && node->closed)
+		wake_up_var_locked(&node->in_flight, &node->lock);
+	spin_unlock(&node->lock);
+}
+
+/* Take no pages any more, and wait for those that are being written. */
+static void cram_close(struct cram_node *node)
+{
+	spin_lock(&node->lock);
+	node->closed = true;
+	wait_var_event_spinlock(&node->in_flight, !node->in_flight, &node->lock);
+	spin_unlock(&node->lock);
+}
+
+static void cram_open(struct cram_node *node)
+{
+	spin_lock(&node->lock);
+	node->closed = false;
 	spin_unlock(&node->lock);
 }
 
@@ -223,6 +247,31 @@ static struct page *cram_get_page(struct cram_node *node, unsigned long *index)
 	return page;
 }
 
+/* A page is not in use any more. */
+static void cram_put_page(struct cram_node *node, unsigned long index)
+{
+	/* Its owner is cleared before it gets another one */
+	smp_mb__before_atomic();
+	sbitmap_clear_bit(&node->pages, index);
+}
+
+/* Write a page that room is reserved for, if the driver allows it. */
+static bool cram_write(struct cram_node *node, struct page *page,
+		       struct page *from)
+{
+	const struct cram_ops *ops = node->ops;
+
+	if (ops && ops->may_store && !ops->may_store(node->priv, page))
+		return false;
+	if (!copy_mc_highpage(page, from))
+		return true;
+
+	/* It is @from that can't be read */
+	if (ops && ops->released)
+		ops->released(node->priv, page);
+	return false;
+}
+
 /* Copy a page to the node, see mt_store_page(). */
 static struct page *cram_store(struct mt_direct *direct, struct page *from,
 			       unsigned int *size)
@@ -238,22 +287,26 @@ static struct page *cram_store(struct mt_direct *direct, struct page *from,
 	if (!cram_reserve(node))
 		goto put;
 
-	written = (!node->ops || !node->ops->may_store ||
-		   node->ops->may_store(node->priv, page)) &&
-		  !copy_mc_highpage(page, from);
-	if (written)
+	written = cram_write(node, page, from);
+	if (written) {
+		WRITE_ONCE(node->owners[index], page_swap_entry(from));
 		atomic_long_inc(&node->stored);
+	}
 	cram_reserved(node, written);
 	if (!written)
 		goto put;
 
 	cram_count(node, CRAM_STORED);
 	*size = cram_size(node, page);
-	WRITE_ONCE(node->owners[index], page_swap_entry(from));
-	return page;
+	if (!PageHWPoison(page))
+		return page;
+
+	/* It has failed already; @from has the data still */
+	cram_free(page);
+	goto refused;
 
 put:
-	sbitmap_clear_bit(&node->pages, index);
+	cram_put_page(node, index);
 refused:
 	cram_count(node, CRAM_REFUSED);
 	return NULL;
@@ -306,7 +359,7 @@ void cram_free(struct page *page)
 	if (PageHWPoison(page))
 		atomic_long_inc(&node->retired);
 	else
-		sbitmap_clear_bit(&node->pages, index);
+		cram_put_page(node, index);
 
 	/* With the last page the node may go, see cram_evacuate() */
 	atomic_long_dec_return_release(&node->stored);
@@ -346,7 +399,8 @@ unsigned long cram_free_pages(void)
 
 		left = node->nr_pages - atomic_long_read(&node->stored) -
 		       atomic_long_read(&node->retired);
-		if (!READ_ONCE(node->full) && mark > bound)
+		if (!READ_ONCE(node->full) && !READ_ONCE(node->closed) &&
+		    mark > bound)
 			nr += min_t(u64, left, (mark - bound) >> PAGE_SHIFT);
 	}
 	rcu_read_unlock();
@@ -386,7 +440,8 @@ static void cram_evict(struct work_struct *work)
  * For a driver whose device tells it by an interrupt, say.
  *
  * Context: Process context; does not sleep. Not called from the driver's own
- * functions in struct cram_ops, nor under locks that these take.
+ * functions in struct cram_ops, nor under locks that these take. The driver sees
+ * to it that the node is not unregistered meanwhile.
  */
 void cram_usage_changed(struct cram_node *node)
 {
@@ -398,26 +453,31 @@ void cram_usage_changed(struct cram_node *node)
 EXPORT_SYMBOL_GPL(cram_usage_changed);
 
 /**
- * cram_set_watermarks - Set at which use stores stop and go on again.
+ * cram_set_watermark - Set at which use stores stop, or go on again.
  * @node: the node.
- * @low: percent of the capacity.
- * @high: percent of the capacity.
+ * @mark: its high or its low watermark.
+ * @percent: of the capacity.
  *
  * Context: Any but interrupts.
- * Return: 0, or -EINVAL unless 0 < @low <= @high <= 100.
+ * Return: 0, or -EINVAL unless 0 < low <= high <= 100 afterwards.
  */
-int cram_set_watermarks(struct cram_node *node, unsigned int low,
-			unsigned int high)
+int cram_set_watermark(struct cram_node *node, unsigned int *mark,
+		       unsigned int percent)
 {
-	if (!low || low > high || high > 100)
-		return -EINVAL;
+	unsigned int low, high;
+	bool valid;
 
 	spin_lock(&node->lock);
-	node->low = low;
-	node->high = high;
+	low = mark == &node->low ? percent : node->low;
+	high = mark == &node->high ? percent : node->high;
+	valid = low && low <= high && high <= 100;
+	if (valid)
+		WRITE_ONCE(*mark, percent);
 	spin_unlock(&node->lock);
-	mod_delayed_work(system_dfl_wq, &node->evict_work, 0);
+	if (!valid)
+		return -EINVAL;
 
+	mod_delayed_work(system_dfl_wq, &node->evict_work, 0);
 	return 0;
 }
 
@@ -483,7 +543,7 @@ static int cram_evacuate(struct cram_node *node)
 void cram_node_free(struct cram_node *node)
 {
 	sbitmap_free(&node->pages);
-	kvfree(node->owners);
+	vfree(node->owners);
 	kfree(node);
 }
 
@@ -501,11 +561,11 @@ static struct cram_node *cram_node_alloc(int nid, const struct range *ranges,
 		node->ranges[i] = ranges[i];
 		node->nr_pages += range_len(&ranges[i]) >> PAGE_SHIFT;
 	}
-	node->owners = kvcalloc(node->nr_pages, sizeof(*node->owners), GFP_KERNEL);
+	node->owners = vcalloc(node->nr_pages, sizeof(*node->owners));
 	if (!node->owners ||
 	    sbitmap_init_node(&node->pages, node->nr_pages, -1, GFP_KERNEL,
 			      numa_mem_id(), false, true)) {
-		kvfree(node->owners);
+		vfree(node->owners);
 		kfree(node);
 		return NULL;
 	}
@@ -530,7 +590,7 @@ static struct cram_node *cram_node_alloc(int nid, const struct range *ranges,
  *
  * Context: May sleep.
  * Return: The node; -EEXIST if @nid has one, -EINVAL if @ranges are not fit,
- * -ENOMEM.
+ * -EBUSY while the system hibernates, -ENOMEM.
  */
 struct cram_node *cram_register(int nid, const struct range *ranges,
 				int nr_ranges, const struct cram_ops *ops,
@@ -538,13 +598,18 @@ struct cram_node *cram_register(int nid, const struct range *ranges,
 {
 	struct cram_node *node, *other;
 	struct cram_usage usage;
+	u64 bytes = 0;
 	int err;
 
 	for (int i = 0; i < nr_ranges; i++) {
 		if (!PAGE_ALIGNED(ranges[i].start) ||
 		    !PAGE_ALIGNED(ranges[i].end + 1) || !range_len(&ranges[i]))
 			return ERR_PTR(-EINVAL);
+		bytes += range_len(&ranges[i]);
 	}
+	/* The bits of a bitmap are numbered by int */
+	if (bytes >> PAGE_SHIFT > INT_MAX)
+		return ERR_PTR(-EINVAL);
 	if (nr_ranges < 1 || nid < 0 || nid >= MAX_NUMNODES || !node_possible(nid))
 		return ERR_PTR(-EINVAL);
 
@@ -556,6 +621,9 @@ struct cram_node *cram_register(int nid, const struct range *ranges,
 	cram_refresh(node, &usage);
 
 	mutex_lock(&cram_mutex);
+	err = -EBUSY;
+	if (cram_hibernating)
+		goto unlock;
 	err = -EEXIST;
 	list_for_each_entry(other, &cram_nodes, list) {
 		if (other->direct.nid == nid)
@@ -578,6 +646,7 @@ struct cram_node *cram_register(int nid, const struct range *ranges,
 unlock:
 	mutex_unlock(&cram_mutex);
 	synchronize_rcu();
+	cancel_delayed_work_sync(&node->evict_work);
 	kobject_put(&node->kobj);
 	return ERR_PTR(err);
 }
@@ -600,14 +669,14 @@ int cram_unregister(struct cram_node *node)
 	int err;
 
 	mutex_lock(&cram_mutex);
-	mt_del_direct(&node->direct);
+	cram_close(node);
 	err = cram_evacuate(node);
 	if (err) {
-		/* As it has been there before, this does not fail */
-		WARN_ON(mt_add_direct(&node->direct));
+		cram_open(node);
 		mutex_unlock(&cram_mutex);
 		return err;
 	}
+	mt_del_direct(&node->direct);
 	list_del_rcu(&node->list);
 	cram_set_page_nodes(node, NULL);
 	cram_sysfs_remove(node);
@@ -652,3 +721,38 @@ int cram_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(cram_memory_failure);
+
+/*
+ * The image of a hibernating system has no device memory, and what is there is
+ * gone when the power is off: who wants to hibernate has to do without.
+ */
+static int cram_pm_notify(struct notifier_block *nb, unsigned long action,
+			  void *data)
+{
+	guard(mutex)(&cram_mutex);
+
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+		if (!list_empty(&cram_nodes)) {
+			pr_err("compressed RAM is in use, can't hibernate\n");
+			return notifier_from_errno(-EBUSY);
+		}
+		cram_hibernating = true;
+		break;
+	case PM_POST_HIBERNATION:
+		cram_hibernating = false;
+		break;
+	}
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block cram_pm_nb = {
+	.notifier_call = cram_pm_notify,
+};
+
+static int __init cram_init(void)
+{
+	return register_pm_notifier(&cram_pm_nb);
+}
+subsys_initcall(cram_init);

@@ -36,13 +36,14 @@ struct cram_node {
 	atomic_long_t stored;
 	atomic_long_t retired;
 
-	spinlock_t lock;		/* for what follows, up to full */
+	spinlock_t lock;		/* for what follows, up to closed */
 	unsigned int in_flight;		/* pages that are being stored */
 	struct cram_usage usage;	/* as the driver said last */
 	unsigned int mean_size;		/* bytes a page took then, 0 if not known */
 	u64 bound;			/* bytes that are in use at the most */
 	unsigned int high, low;		/* watermarks, percent of the capacity */
 	bool full;			/* above high, and not yet below low */
+	bool closed;			/* being emptied, takes no pages */
 
 	struct delayed_work evict_work;
 	atomic_long_t events[NR_CRAM_EVENTS];
@@ -52,7 +53,8 @@ struct cram_node {
 };
 
 void cram_refresh(struct cram_node *node, struct cram_usage *usage);
-int cram_set_watermarks(struct cram_node *node, unsigned int low, unsigned int high);
+int cram_set_watermark(struct cram_node *node, unsigned int *mark,
+		       unsigned int percent);
 void cram_node_free(struct cram_node *node);
 void cram_sysfs_init(struct cram_node *node);
 int cram_sysfs_add(struct cram_node *node);

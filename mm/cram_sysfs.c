@@ -85,6 +85,18 @@ CRAM_EVENT_ATTR(refused, CRAM_REFUSED);
 CRAM_EVENT_ATTR(poisoned, CRAM_POISONED);
 CRAM_EVENT_ATTR(evicted, CRAM_EVICTED);
 
+static ssize_t cram_watermark_store(struct kobject *kobj, unsigned int *mark,
+				    const char *buf, size_t count)
+{
+	unsigned int percent;
+	int err;
+
+	if (kstrtouint(buf, 10, &percent))
+		return -EINVAL;
+	err = cram_set_watermark(kobj_to_node(kobj), mark, percent);
+	return err ?: count;
+}
+
 static ssize_t high_watermark_show(struct kobject *kobj,
 				   struct kobj_attribute *attr, char *buf)
 {
@@ -95,15 +107,7 @@ static ssize_t high_watermark_store(struct kobject *kobj,
 				    struct kobj_attribute *attr,
 				    const char *buf, size_t count)
 {
-	struct cram_node *node = kobj_to_node(kobj);
-	unsigned int percent;
-	int err;
-
-	err = kstrtouint(buf, 10, &percent);
-	if (err)
-		return -EINVAL;
-	err = cram_set_watermarks(node, READ_ONCE(node->low), percent);
-	return err ?: count;
+	return cram_watermark_store(kobj, &kobj_to_node(kobj)->high, buf, count);
 }
 
 static struct kobj_attribute high_attr = __ATTR_RW(high_watermark);
@@ -118,15 +122,7 @@ static ssize_t low_watermark_store(struct kobject *kobj,
 				   struct kobj_attribute *attr,
 				   const char *buf, size_t count)
 {
-	struct cram_node *node = kobj_to_node(kobj);
-	unsigned int percent;
-	int err;
-
-	err = kstrtouint(buf, 10, &percent);
-	if (err)
-		return -EINVAL;
-	err = cram_set_watermarks(node, percent, READ_ONCE(node->high));
-	return err ?: count;
+	return cram_watermark_store(kobj, &kobj_to_node(kobj)->low, buf, count);
 }
 
 static struct kobj_attribute low_attr = __ATTR_RW(low_watermark);

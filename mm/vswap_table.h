@@ -18,12 +18,12 @@ struct zswap_entry;
  * NULL:     |---------------- 0 ----------------| - No backing
  * Zswap:    |------ struct zswap_entry * ---|001| - Compressed by zswap
  * Slot:     |TYPE|-------- OFFSET --------|F|010| - In a slot of a device
- * Poison:   |---------------- 0 ------------|011| - Lost, the device failed
+ * Poison:   |---------------- 0 ------------|011| - Lost with a device
  *
  * NULL stands for three things that the swap table tells apart: a free slot, a
  * slot whose data is only in the folio in the swap cache, and a slot that is
  * known to be all zeroes. The low three bits are the type; pointers are
- * aligned to 8 bytes at least. F says that the last write to the slot failed,
+ * aligned to 8 bytes at least. F says that the last I/O on the slot failed,
  * so that the next one goes elsewhere. The slot's own word in the swap table of
  * its device names the virtual slot, see SWP_TB_RMAP_MARK.
  */

@@ -15,20 +15,11 @@ while getopts t: opt; do
 done
 shift $((OPTIND - 1))
 flavor=${1:-vswap}
-module=$build/$flavor/cram
 
-build_module()
-{
-	mkdir -p "$module"
-	make -C "$applied" O="$build/$flavor" M="$applied/tools/testing/cram" MO="$module" \
-		CC="ccache gcc" -j"$jobs" modules
-}
-
-"$top/scripts/kernel.sh" "$flavor" bzImage modules
-step "cram_sim $flavor: build" "$build/log/cram-$flavor.log" build_module
+"$top/scripts/cram-sim.sh" "$flavor"
 
 # Below what boot needs, above what the kernel takes for itself
 at=(0x20000000 0x24000000)
-"$top/scripts/guest.sh" -x -e "$module/cram_sim.ko" -m 1G -t "$limit" -a \
+"$top/scripts/guest.sh" -x -e "$build/$flavor/cram/cram_sim.ko" -m 1G -t "$limit" -a \
 	"only=vswap_c[rx]* memmap=64M\$${at[0]} memmap=64M\$${at[1]} cram=${at[0]},${at[1]}" \
 	"$flavor" kselftest

@@ -23,6 +23,7 @@ struct dax_cram {
 	struct dev_dax *dev_dax;	/* NULL if it is gone and its pages are not */
 	struct dev_pagemap *pgmap;
 	const char *name;
+	int nid;
 	int nr_ranges;
 	struct range ranges[] __counted_by(nr_ranges);
 };
@@ -58,6 +59,7 @@ static struct dax_cram *dax_cram_alloc(struct dev_dax *dev_dax)
 		return NULL;
 
 	cram->nr_ranges = nr_ranges;
+	cram->nid = dev_dax->target_node;
 	cram->dev_dax = dev_dax;
 	/* The regions may outlive the device */
 	cram->name = kstrdup(dev_name(&dev_dax->dev), GFP_KERNEL);
@@ -78,7 +80,7 @@ static struct dax_cram *dax_cram_alloc(struct dev_dax *dev_dax)
 	return cram;
 }
 
-static int dax_cram_map(struct dax_cram *cram, struct device *dev, int nid)
+static int dax_cram_map(struct dax_cram *cram, struct device *dev)
 {
 	void *addr;
 	int i, err;
@@ -94,16 +96,16 @@ static int dax_cram_map(struct dax_cram *cram, struct device *dev, int nid)
 		}
 	}
 
-	addr = memremap_pages(cram->pgmap, nid);
+	addr = memremap_pages(cram->pgmap, cram->nid);
 	if (IS_ERR(addr)) {
 		err = PTR_ERR(addr);
 		goto release;
 	}
 
-	cram->node = cram_register(nid, cram->ranges, cram->nr_ranges, NULL, NULL);
+	cram->node = cram_register(cram->nid, cram->ranges, cram->nr_ranges, NULL, NULL);
 	if (IS_ERR(cram->node)) {
 		err = PTR_ERR(cram->node);
-		dev_warn(dev, "node %d can't be used: %d\n", nid, err);
+		dev_warn(dev, "node %d can't be used: %d\n", cram->nid, err);
 		memunmap_pages(cram->pgmap);
 		goto release;
 	}
@@ -115,14 +117,28 @@ release:
 	return err;
 }
 
+/* Is this the memory of the device, all of it and nothing else? */
+static bool dax_cram_is(struct dax_cram *cram, struct dev_dax *dev_dax)
+{
+	if (cram->nid != dev_dax->target_node || cram->nr_ranges != dev_dax->nr_range)
+		return false;
+
+	for (int i = 0; i < cram->nr_ranges; i++) {
+		if (memcmp(&cram->ranges[i], &dev_dax->ranges[i].range,
+			   sizeof(cram->ranges[i])))
+			return false;
+	}
+
+	return true;
+}
+
 /* The device was unbound when its pages could not be moved, and is back. */
 static struct dax_cram *dax_cram_find(struct dev_dax *dev_dax)
 {
 	struct dax_cram *cram;
 
 	list_for_each_entry(cram, &dax_crams, list) {
-		if (!cram->dev_dax && dev_dax->nr_range == cram->nr_ranges &&
-		    dev_dax->ranges[0].range.start == cram->ranges[0].start)
+		if (!cram->dev_dax && dax_cram_is(cram, dev_dax))
 			return cram;
 	}
 
@@ -154,7 +170,7 @@ static int dax_cram_probe(struct dev_dax *dev_dax)
 	cram = dax_cram_alloc(dev_dax);
 	if (!cram)
 		return -ENOMEM;
-	err = dax_cram_map(cram, dev, nid);
+	err = dax_cram_map(cram, dev);
 	if (err) {
 		dax_cram_free(cram);
 		return err;

@@ -37,7 +37,8 @@ struct cram_usage {
  * @may_store: May @page be written now? It is free, and it is written if this
  *	returns true. A driver may refuse at any time.
  * @released: What is in @page is not needed any more. The device may be told to
- *	discard it, or it can be overwritten with zeroes, which take no room.
+ *	discard it, or it can be overwritten with zeroes, which take no room; not
+ *	if the page has failed, see PageHWPoison().
  * @stored_size: How many bytes @page, which has just been written, really takes,
  *	0 if the device does not say. Then, and without this, the mean of the pages
  *	that are stored is used.

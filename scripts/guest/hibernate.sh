@@ -32,8 +32,17 @@ c=$!
 while [ ! -s /tmp/random.out ] || [ ! -s /tmp/mixed.out ]; do sleep 1; done
 echo 150M 2>/dev/null >/sys/fs/cgroup/memory.reclaim
 
+# What is in compressed RAM would not be there again
+sim="start=0x18000000 size=0x1000000 nid=0"
+# shellcheck disable=SC2086
+insmod /tests/cram_sim.ko $sim || exit 1
+echo disk 2>/tmp/refused >/sys/power/state && exit 1
+grep -q busy /tmp/refused && rmmod cram_sim
+refused=$?
+
 echo "TAP version 13"
-echo "1..7"
+echo "1..8"
+ok "compressed RAM forbids to hibernate" $((refused == 0)) "$(cat /tmp/refused)"
 ok "pages are in plain slots" $((plain > 2000)) "$plain"
 ok "pages are in virtual slots on the disk" $(($(stat slots_device) > 2000)) "$(stat slots_device)"
 ok "pages are in zswap" $(($(stat slots_zswap) > 2000)) "$(stat slots_zswap)"

@@ -33,6 +33,8 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
@@ -57,6 +59,7 @@ struct cram_sim_page {
 };
 
 struct cram_sim {
+	struct mutex mutex;		/* for the node to be there, or not any more */
 	struct cram_node *node;
 	struct dev_pagemap pgmap;
 	struct range range;
@@ -195,6 +198,7 @@ static int sim_capacity_set(void *data, u64 capacity)
 	spin_lock(&sim->lock);
 	sim->capacity = capacity;
 	spin_unlock(&sim->lock);
+	guard(mutex)(&sim->mutex);
 	if (sim->node)
 		cram_usage_changed(sim->node);
 	return 0;
@@ -207,6 +211,7 @@ static int sim_unregister_set(void *data, u64 n)
 	struct cram_sim *sim = data;
 	int err;
 
+	guard(mutex)(&sim->mutex);
 	if (!sim->node)
 		return -ENOENT;
 	err = cram_unregister(sim->node);
@@ -257,6 +262,7 @@ static struct cram_sim *sim_alloc(int i)
 	sim->nid = nid[i];
 	sim->nr_pages = size[i] >> PAGE_SHIFT;
 	sim->capacity = div_u64(size[i], ratio);
+	mutex_init(&sim->mutex);
 	spin_lock_init(&sim->lock);
 	sim->work = kmalloc(LZ4_MEM_COMPRESS, GFP_KERNEL);
 	sim->out = kmalloc(PAGE_SIZE, GFP_KERNEL);
@@ -304,16 +310,20 @@ free:
 	return err;
 }
 
-/* For a module that can't be refused to go: until it works. */
+/* For a module that can't be refused to go: until it works, in spite of signals. */
 static void sim_del(int i)
 {
 	struct cram_sim *sim = sims[i];
+	sigset_t all, old;
 
 	if (!sim)
 		return;
 	debugfs_remove_recursive(sim->dir);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
 	while (sim->node && cram_unregister(sim->node))
 		msleep(100);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	memunmap_pages(&sim->pgmap);
 	release_mem_region(start[i], size[i]);
 	sim_free(sim);

@@ -44,6 +44,53 @@ static inline long wait_node(int node, const char *file, long limit)
 	return value;
 }
 
+/* Is a number in a list as "0,2-5"? */
+static inline bool list_has(const char *list, int number)
+{
+	int from, to, len;
+
+	while (sscanf(list, "%d%n", &from, &len) == 1) {
+		list += len;
+		to = from;
+		if (sscanf(list, "-%d%n", &to, &len) == 1)
+			list += len;
+		if (number >= from && number <= to)
+			return true;
+		if (*list++ != ',')
+			break;
+	}
+	return false;
+}
+
+/* Does one of the memory tiers @from to @to have the node? */
+static inline bool tier_has(int from, int to, int node)
+{
+	for (int i = from; i <= to; i++) {
+		char path[128], text[64];
+
+		snprintf(path, sizeof(path), MEMORY_TIERS "memory_tier%d/nodelist", i);
+		if (read_file(path, text, sizeof(text)) > 0 && list_has(text, node))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * No more memory for a cgroup, which the caller leaves, nor for zswap. Without a
+ * disk what is on compressed RAM can't go anywhere then.
+ */
+static inline int cgroup_no_room(const char *cgroup)
+{
+	char text[32];
+	int err = cgroup_write(cgroup, "memory.zswap.max", "0");
+
+	snprintf(text, sizeof(text), "%d", getpid());
+	err = err ?: write_file(CGROUP "/cgroup.procs", text);
+	snprintf(text, sizeof(text), "%ld",
+		 cgroup_read(cgroup, "memory.current") + 16 * (long)page_size);
+	return err ?: cgroup_write(cgroup, "memory.max", text);
+}
+
 /*
  * Out and in for @rounds times, in a child of one of @nr, whose exit status tells
  * whether the data was right.

@@ -99,6 +99,12 @@ static inline const char *cxl_setup(char *dax, size_t size, int *node)
 	return NULL;
 }
 
+/* Bind a device that the driver was told of before. */
+static inline int dax_bind_known(const char *dax)
+{
+	return write_file(DAX "drivers/dax_cram/bind", dax);
+}
+
 static inline int dax_bind(const char *dax)
 {
 	char path[128];
@@ -107,7 +113,7 @@ static inline int dax_bind(const char *dax)
 	write_file(DAX "drivers/device_dax/unbind", dax);
 	/* Both bind it; which one depends on whether the driver knows it already */
 	write_file(DAX "drivers/dax_cram/new_id", dax);
-	write_file(DAX "drivers/dax_cram/bind", dax);
+	dax_bind_known(dax);
 	snprintf(path, sizeof(path), DAX "drivers/dax_cram/%s", dax);
 	return access(path, F_OK);
 }
@@ -115,6 +121,29 @@ static inline int dax_bind(const char *dax)
 static inline int dax_unbind(const char *dax)
 {
 	return write_file(DAX "drivers/dax_cram/unbind", dax);
+}
+
+static inline int kmem_set_state(const char *dax, const char *state)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DAX "devices/%s/state", dax);
+	return write_file(path, state);
+}
+
+/* Make the memory system memory, */
+static inline int kmem_on(const char *dax)
+{
+	return write_file(DAX "drivers/kmem/bind", dax) ?:
+	       kmem_set_state(dax, "unplugged") ?:
+	       kmem_set_state(dax, "online_movable");
+}
+
+/* and take it back. */
+static inline int kmem_off(const char *dax)
+{
+	return kmem_set_state(dax, "unplugged") ?:
+	       write_file(DAX "drivers/kmem/unbind", dax);
 }
 
 /* Let the next one who comes have it. */

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages on compressed RAM, as tools/testing/cram/cram_sim.c simulates it: two
- * devices, which the kernel command line leaves memory for:
- *
- *	memmap=64M$ADDRESS memmap=64M$ADDRESS cram=ADDRESS,ADDRESS
- *
- * The module is /tests/cram_sim.ko. Nodes 1 and 2 have to be possible ones.
+ * Pages on compressed RAM, as tools/testing/cram/cram_sim.c simulates it. Nodes 1
+ * and 2 have to be possible ones.
  */
-#include <sys/syscall.h>
+#include <sys/time.h>
 #include "../kselftest_harness.h"
-#include "cram.h"
 #include "sigbus.h"
+#include "sim.h"
 
 #define NR		1024
-#define RANGE		(64UL << 20)
-#define MODULE		"/tests/cram_sim.ko"
-#define SIM		"/sys/kernel/debug/cram_sim/"
 
 FIXTURE(vswap_cram) {
 	char cgroup[128];
@@ -24,59 +17,13 @@ FIXTURE(vswap_cram) {
 	struct disk disk;
 };
 
-static int write_sim(int node, const char *file, long value)
-{
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), SIM "%d/%s", node, file);
-	snprintf(text, sizeof(text), "%ld", value);
-	return write_file(path, text);
-}
-
-static long read_sim(int node, const char *file)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), SIM "%d/%s", node, file);
-	return read_num(path);
-}
-
-/* Load the module for two devices; why not, if that can't be. */
-static const char *sim_load(void)
-{
-	char cmdline[4096], params[256], *p;
-	unsigned long start[2];
-	int fd, err;
-
-	if (access("/sys/kernel/mm/cram", F_OK))
-		return "no /sys/kernel/mm/cram, the kernel has no CONFIG_CRAM";
-	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
-	p = strstr(cmdline, "cram=");
-	if (!p || sscanf(p, "cram=%li,%li", &start[0], &start[1]) != 2)
-		return "no memory is left for it, see cram= on the command line";
-	fd = open(MODULE, O_RDONLY);
-	if (fd < 0)
-		return "no " MODULE;
-	snprintf(params, sizeof(params),
-		 "start=%lu,%lu size=%lu,%lu nid=1,2 adistance=1200,1800 ratio=8",
-		 start[0], start[1], RANGE, RANGE);
-	err = syscall(SYS_finit_module, fd, params, 0);
-	close(fd);
-	return err ? "the module can't be loaded" : NULL;
-}
-
-static int sim_unload(void)
-{
-	return syscall(SYS_delete_module, "cram_sim", 0);
-}
-
 FIXTURE_SETUP(vswap_cram)
 {
 	const char *missing = vswap_missing();
 
 	self->disk.fd = -1;
 	if (!missing)
-		missing = sim_load();
+		missing = sim_load(1, 2);
 	if (missing)
 		SKIP(return, "%s", missing);
 	self->loaded = true;
@@ -93,17 +40,8 @@ FIXTURE_TEARDOWN(vswap_cram)
 	cgroup_leave(self->cgroup);
 }
 
-/* Does a memory tier at an abstract distance of @from to @to have the node? */
-static bool tier_has(int from, int to, int node)
+static void on_alarm(int sig)
 {
-	for (int i = from; i <= to; i++) {
-		char path[128], text[64];
-
-		snprintf(path, sizeof(path), MEMORY_TIERS "memory_tier%d/nodelist", i);
-		if (read_file(path, text, sizeof(text)) > 0 && atoi(text) == node)
-			return true;
-	}
-	return false;
 }
 
 /* Out and in; who is nearer is asked first, and each is asked. */
@@ -114,8 +52,8 @@ VSWAP_TEST(vswap_cram, nearest_first)
 	/* Abstract distances of 1200 and 1800, 128 a tier */
 	EXPECT_TRUE(tier_has(9, 9, 1));
 	EXPECT_TRUE(tier_has(14, 14, 2));
-	EXPECT_EQ(read_node(1, "advertised_bytes"), RANGE);
-	EXPECT_EQ(read_node(1, "capacity_bytes"), RANGE / 8);
+	EXPECT_EQ(read_node(1, "advertised_bytes"), SIM_RANGE);
+	EXPECT_EQ(read_node(1, "capacity_bytes"), SIM_RANGE / 8);
 
 	fill_region(p, NR, PATTERN_QUARTER, 1);
 	ASSERT_EQ(swap_out(p, NR), NR);
@@ -266,6 +204,86 @@ VSWAP_TEST(vswap_cram, watermarks)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* What can't be moved stays until it can be; meanwhile the node takes nothing. */
+VSWAP_TEST(vswap_cram, evict_nowhere)
+{
+	char *p = map_region(NR, false), *q = map_region(NR, false);
+	long used, stored;
+
+	/* Pages that can't be compressed, and no disk */
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 16);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	stored = read_node(1, "stored_pages");
+	used = read_node(1, "used_bytes");
+	EXPECT_GE(stored, NR);
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
+	fill_region(q, NR, PATTERN_QUARTER, 17);
+	ASSERT_EQ(swap_out(q, NR), NR);
+	EXPECT_LE(read_node(1, "stored_pages"), stored);
+	EXPECT_GE(read_node(1, "refused"), NR);
+	EXPECT_EQ(read_node(1, "evicted"), 0);
+	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 17), NR);
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used * 9 / 20), used * 9 / 20);
+	EXPECT_GE(disk_used(&self->disk), NR / 2);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 16), NR);
+	ASSERT_EQ(disk_off(&self->disk), 0);
+
+	/* Pages that can be, and no room in the pool */
+	ASSERT_EQ(write_sim(1, "capacity_bytes", SIM_RANGE / 8), 0);
+	fill_region(q, NR, PATTERN_QUARTER, 18);
+	ASSERT_EQ(swap_out(q, NR), NR);
+	stored = read_node(1, "stored_pages");
+	used = read_node(1, "used_bytes");
+	EXPECT_GE(stored, NR);
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
+	usleep(200000);
+	EXPECT_EQ(read_node(1, "stored_pages"), stored);
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used * 9 / 20), used * 9 / 20);
+	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 18), NR);
+	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
+	munmap(p, NR * page_size);
+	munmap(q, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Two who write the watermarks at a time can't get them out of order. */
+VSWAP_TEST(vswap_cram, watermarks_race)
+{
+	const int rounds = 500;
+	/* The rounds at which the one and the other are */
+	int *at = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	ASSERT_NE(at, MAP_FAILED);
+	pid = fork();
+	if (!pid) {
+		for (int i = 1; i <= rounds; i++) {
+			while (__atomic_load_n(&at[0], __ATOMIC_ACQUIRE) < i)
+				;
+			write_node(1, "low_watermark", "90");
+			__atomic_store_n(&at[1], i, __ATOMIC_RELEASE);
+		}
+		_exit(0);
+	}
+	for (int i = 1; i <= rounds; i++) {
+		ASSERT_EQ(write_node(1, "low_watermark", "50"), 0);
+		ASSERT_EQ(write_node(1, "high_watermark", "95"), 0);
+		__atomic_store_n(&at[0], i, __ATOMIC_RELEASE);
+		write_node(1, "high_watermark", "60");
+		while (__atomic_load_n(&at[1], __ATOMIC_ACQUIRE) < i)
+			;
+		EXPECT_LE(read_node(1, "low_watermark"), read_node(1, "high_watermark"));
+	}
+	EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+}
+
 /* A page that is lost is an error for who reads it, and for nobody else. */
 VSWAP_TEST(vswap_cram, poison)
 {
@@ -293,25 +311,59 @@ VSWAP_TEST(vswap_cram, poison)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-/* The same if it is found out when pages are written to a disk. */
-VSWAP_TEST(vswap_cram, poison_writeback)
+/* Of a large folio, only the page that is lost can't be read. */
+VSWAP_TEST(vswap_cram, poison_large)
+{
+	char *p = map_region(NR, false);
+
+	if (write_file(THP "hugepages-64kB/enabled", "always"))
+		SKIP(return, "no large folios of 64 kB");
+	madvise(p, NR * page_size, MADV_HUGEPAGE);
+	fill_region(p, NR, PATTERN_QUARTER, 20);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	for (int i = 0; i < 4; i++)
+		ASSERT_EQ(write_sim(1, "poison", 37 * i), 0);
+	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 20), 4);
+	EXPECT_GT(read_num(THP "hugepages-64kB/stats/swpin"), 0);
+	munmap(p, NR * page_size);
+	write_file(THP "hugepages-64kB/enabled", "never");
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* The same if it is found out when pages are moved elsewhere, and only once. */
+static void poison_evicted(struct __test_metadata *_metadata, long slots)
 {
 	char *p = map_region(NR, false);
 	long fail = read_num(ZSWAP_DEBUG "direct_load_fail");
 
-	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
-	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 	fill_region(p, NR, PATTERN_QUARTER, 7);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	ASSERT_EQ(write_sim(1, "poison", 3), 0);
 	ASSERT_EQ(write_sim(1, "capacity_bytes", 4 * page_size), 0);
 	EXPECT_LE(wait_node(1, "stored_pages", 16), 16);
-	EXPECT_GE(disk_used(&self->disk), NR - 16);
-	EXPECT_GT(read_num(ZSWAP_DEBUG "direct_load_fail"), fail);
+	EXPECT_EQ(read_num(ZSWAP_DEBUG "direct_load_fail"), fail + 1);
 	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 7), 1);
+	EXPECT_EQ(read_num(ZSWAP_DEBUG "direct_load_fail"), fail + 1);
 	EXPECT_EQ(read_node(1, "poisoned"), 1);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(wait_slots(slots), slots);
+}
+
+/* To a disk, */
+VSWAP_TEST(vswap_cram, poison_writeback)
+{
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	poison_evicted(_metadata, self->slots);
+}
+
+/* and without one. */
+VSWAP_TEST(vswap_cram, poison_recompress)
+{
+	long moved = read_num(ZSWAP_DEBUG "recompressed_pages");
+
+	poison_evicted(_metadata, self->slots);
+	EXPECT_GE(read_num(ZSWAP_DEBUG "recompressed_pages"), moved + NR - 16);
 }
 
 /* The limits of a cgroup hold. */
@@ -400,22 +452,43 @@ VSWAP_TEST(vswap_cram, evacuate_load)
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 
+/* A signal ends it; the device stays, and nothing is lost. */
+VSWAP_TEST(vswap_cram, evacuate_signal)
+{
+	const size_t nr = 4 * NR;
+	/* Again and again: the first ones may come before it has begun */
+	struct itimerval timer = { { 0, 5000 }, { 0, 5000 } }, none = {};
+	struct sigaction action = { .sa_handler = on_alarm };
+	char *p = map_region(nr, false);
+
+	sigaction(SIGALRM, &action, NULL);
+	fill_region(p, nr, PATTERN_QUARTER, 19);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+	EXPECT_EQ(write_sim(1, "unregister", 1), -EINTR);
+	setitimer(ITIMER_REAL, &none, NULL);
+	EXPECT_GT(read_node(1, "stored_pages"), 0);
+	EXPECT_TRUE(tier_has(9, 9, 1));
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
+	/* It is in use as before, and can be given up */
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_GE(read_node(1, "stored_pages"), nr);
+	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* Without room for what is on it, the device stays, and nothing is lost. */
 VSWAP_TEST(vswap_cram, evacuate_no_room)
 {
 	const size_t nr = 384;
-	char *p = map_region(nr, false), text[32];
+	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_QUARTER, 14);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	/* No more memory for this cgroup, and nothing to swap to */
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
-	snprintf(text, sizeof(text), "%d", getpid());
-	ASSERT_EQ(write_file(CGROUP "/cgroup.procs", text), 0);
-	snprintf(text, sizeof(text), "%ld",
-		 cgroup_read(self->cgroup, "memory.current") + 16 * (long)page_size);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", text), 0);
+	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
 	EXPECT_EQ(write_sim(1, "unregister", 1), -EBUSY);
 	EXPECT_GT(read_node(1, "stored_pages"), 0);
 	EXPECT_TRUE(tier_has(9, 9, 1));

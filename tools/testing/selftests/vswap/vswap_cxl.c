@@ -5,8 +5,11 @@
  */
 #include "../kselftest_harness.h"
 #include "cxl.h"
+#include "fault.h"
+#include "sim.h"
 
 #define NR		1024
+#define MAX_NTH		400
 
 FIXTURE(vswap_cxl) {
 	char cgroup[128];
@@ -109,16 +112,11 @@ VSWAP_TEST(vswap_cxl, unbind)
 VSWAP_TEST(vswap_cxl, unbind_no_room)
 {
 	const size_t nr = 384;
-	char *p = map_region(nr, false), text[32];
+	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_RANDOM, 4);
 	ASSERT_EQ(swap_out(p, nr), nr);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
-	snprintf(text, sizeof(text), "%d", getpid());
-	ASSERT_EQ(write_file(CGROUP "/cgroup.procs", text), 0);
-	snprintf(text, sizeof(text), "%ld",
-		 cgroup_read(self->cgroup, "memory.current") + 16 * (long)page_size);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", text), 0);
+	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
 	EXPECT_EQ(dax_unbind(self->dax), 0);
 	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
@@ -129,6 +127,106 @@ VSWAP_TEST(vswap_cxl, unbind_no_room)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(dax_unbind(self->dax), 0);
 	EXPECT_EQ(read_node(self->node, "stored_pages"), -1);
+}
+
+/* To bind with the n-th allocation failing, for all n there are. */
+VSWAP_TEST(vswap_cxl, bind_fails)
+{
+	const char *why = fault_setup();
+	bool injected = true;
+	int nth, failed = 0;
+
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(dax_unbind(self->dax), 0);
+	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+		int err;
+
+		fail_arm(nth);
+		err = dax_bind_known(self->dax);
+		injected = fail_done();
+		ASSERT_EQ(read_node(self->node, "stored_pages"), err ? -1 : 0);
+		if (err) {
+			EXPECT_EQ(err, -ENOMEM);
+			failed++;
+		} else {
+			ASSERT_EQ(dax_unbind(self->dax), 0);
+		}
+	}
+	TH_LOG("%d allocations failed, %d times it was not bound", nth - 2, failed);
+	EXPECT_LT(nth, MAX_NTH);
+	EXPECT_GT(failed, 0);
+}
+
+/* To unbind likewise: the pages are in memory again, or still there. */
+VSWAP_TEST(vswap_cxl, unbind_fails)
+{
+	const char *why = fault_setup();
+	const size_t nr = 32;
+	char *p = map_region(nr, false);
+	bool injected = true;
+	int nth;
+
+	if (why)
+		SKIP(return, "%s", why);
+	fill_region(p, nr, PATTERN_RANDOM, 5);
+	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+		ASSERT_EQ(swap_out(p, nr), nr);
+		ASSERT_GE(read_node(self->node, "stored_pages"), nr);
+		fail_arm(nth);
+		ASSERT_EQ(dax_unbind(self->dax), 0);
+		injected = fail_done();
+		/* One round without memory for a page is no reason to give up */
+		ASSERT_EQ(read_node(self->node, "stored_pages"), -1);
+		ASSERT_EQ(direct_pages(), 0);
+		ASSERT_EQ(check_region(p, nr, PATTERN_RANDOM, 5), nr);
+		ASSERT_EQ(dax_bind_known(self->dax), 0);
+	}
+	TH_LOG("%d allocations failed", nth - 2);
+	EXPECT_LT(nth, MAX_NTH);
+	EXPECT_GT(nth, nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * A node may have system memory as well, here that of the CXL device. Whichever of
+ * the two comes first and goes first, the node stays in its memory tier until both
+ * are gone.
+ */
+VSWAP_TEST(vswap_cxl, shared_node)
+{
+	const int node = self->node, other = node == 1 ? 2 : 1;
+
+	ASSERT_EQ(dax_unbind(self->dax), 0);
+	dax_forget(self->dax);
+	ASSERT_FALSE(tier_has(0, 63, node));
+	for (int order = 0; order < 4; order++) {
+		const bool kmem_first = order & 1, kmem_leaves = order & 2;
+		const char *missing;
+
+		if (kmem_first)
+			ASSERT_EQ(kmem_on(self->dax), 0);
+		missing = sim_load(node, other);
+		if (missing)
+			SKIP(return, "%s", missing);
+		if (!kmem_first)
+			ASSERT_EQ(kmem_on(self->dax), 0);
+		EXPECT_TRUE(tier_has(0, 63, node));
+		EXPECT_TRUE(tier_has(0, 63, other));
+
+		if (kmem_leaves) {
+			ASSERT_EQ(kmem_off(self->dax), 0);
+			EXPECT_TRUE(tier_has(0, 63, node));
+			ASSERT_EQ(sim_unload(), 0);
+		} else {
+			ASSERT_EQ(sim_unload(), 0);
+			EXPECT_TRUE(tier_has(0, 63, node));
+			ASSERT_EQ(kmem_off(self->dax), 0);
+		}
+		EXPECT_FALSE(tier_has(0, 63, node));
+		EXPECT_FALSE(tier_has(0, 63, other));
+	}
 }
 
 TEST_HARNESS_MAIN

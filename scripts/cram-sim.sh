@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build the simulated device of compressed RAM for a flavour's kernel:
+# $build/FLAVOR/cram/cram_sim.ko
+# usage: cram-sim.sh FLAVOR
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
+flavor=$1
+module=$build/$flavor/cram
+
+build_module()
+{
+	mkdir -p "$module"
+	make -C "$applied" O="$build/$flavor" M="$applied/tools/testing/cram" MO="$module" \
+		CC="ccache gcc" -j"$jobs" modules
+}
+
+"$top/scripts/kernel.sh" "$flavor" bzImage modules
+step "cram_sim $flavor: build" "$build/log/cram-$flavor.log" build_module
