@@ -561,7 +561,8 @@ static struct cram_node *cram_node_alloc(int nid, const struct range *ranges,
 		node->ranges[i] = ranges[i];
 		node->nr_pages += range_len(&ranges[i]) >> PAGE_SHIFT;
 	}
-	node->owners = vcalloc(node->nr_pages, sizeof(*node->owners));
+	node->owners = __vcalloc(node->nr_pages, sizeof(*node->owners),
+				 GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!node->owners ||
 	    sbitmap_init_node(&node->pages, node->nr_pages, -1, GFP_KERNEL,
 			      numa_mem_id(), false, true)) {

@@ -21,7 +21,7 @@
  *	delay_us		so long does each page take, in microseconds
  *	silent			1: do not say what a page takes, only the sum
  *	poison			write N: lose the N-th page that is in use, from 0 on
- *	unregister		write 1: give the node up
+ *	registered		write 0: give the node up; 1: have it again
  *	lost_writes		pages that were written beyond the room
  */
 #include <linux/cram.h>
@@ -206,9 +206,22 @@ static int sim_capacity_set(void *data, u64 capacity)
 DEFINE_DEBUGFS_ATTRIBUTE(sim_capacity_fops, sim_capacity_get, sim_capacity_set,
 			 "%llu\n");
 
-static int sim_unregister_set(void *data, u64 n)
+static int sim_register(struct cram_sim *sim)
 {
-	struct cram_sim *sim = data;
+	struct cram_node *node;
+
+	guard(mutex)(&sim->mutex);
+	if (sim->node)
+		return -EEXIST;
+	node = cram_register(sim->nid, &sim->range, 1, &cram_sim_ops, sim);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	sim->node = node;
+	return 0;
+}
+
+static int sim_unregister(struct cram_sim *sim)
+{
 	int err;
 
 	guard(mutex)(&sim->mutex);
@@ -219,7 +232,21 @@ static int sim_unregister_set(void *data, u64 n)
 		sim->node = NULL;
 	return err;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(sim_unregister_fops, NULL, sim_unregister_set, "%llu\n");
+
+static int sim_registered_get(void *data, u64 *registered)
+{
+	struct cram_sim *sim = data;
+
+	*registered = !!READ_ONCE(sim->node);
+	return 0;
+}
+
+static int sim_registered_set(void *data, u64 registered)
+{
+	return registered ? sim_register(data) : sim_unregister(data);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sim_registered_fops, sim_registered_get, sim_registered_set,
+			 "%llu\n");
 
 static struct dentry *sim_dir;
 
@@ -236,7 +263,7 @@ static void sim_show(struct cram_sim *sim)
 	debugfs_create_bool("silent", 0644, sim->dir, &sim->silent);
 	debugfs_create_u64("lost_writes", 0444, sim->dir, &sim->lost_writes);
 	debugfs_create_file("poison", 0200, sim->dir, sim, &sim_poison_fops);
-	debugfs_create_file("unregister", 0200, sim->dir, sim, &sim_unregister_fops);
+	debugfs_create_file("registered", 0644, sim->dir, sim, &sim_registered_fops);
 }
 
 static const struct dev_pagemap_ops sim_pgmap_ops = {
@@ -293,8 +320,7 @@ static int sim_add(int i)
 	err = PTR_ERR_OR_ZERO(addr);
 	if (err)
 		goto release;
-	sim->node = cram_register(sim->nid, &sim->range, 1, &cram_sim_ops, sim);
-	err = PTR_ERR_OR_ZERO(sim->node);
+	err = sim_register(sim);
 	if (err)
 		goto unmap;
 	sim_show(sim);
@@ -321,7 +347,7 @@ static void sim_del(int i)
 	debugfs_remove_recursive(sim->dir);
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
-	while (sim->node && cram_unregister(sim->node))
+	while (sim->node && sim_unregister(sim))
 		msleep(100);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	memunmap_pages(&sim->pgmap);

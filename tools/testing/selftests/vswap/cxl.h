@@ -99,12 +99,6 @@ static inline const char *cxl_setup(char *dax, size_t size, int *node)
 	return NULL;
 }
 
-/* Bind a device that the driver was told of before. */
-static inline int dax_bind_known(const char *dax)
-{
-	return write_file(DAX "drivers/dax_cram/bind", dax);
-}
-
 static inline int dax_bind(const char *dax)
 {
 	char path[128];
@@ -113,7 +107,7 @@ static inline int dax_bind(const char *dax)
 	write_file(DAX "drivers/device_dax/unbind", dax);
 	/* Both bind it; which one depends on whether the driver knows it already */
 	write_file(DAX "drivers/dax_cram/new_id", dax);
-	dax_bind_known(dax);
+	write_file(DAX "drivers/dax_cram/bind", dax);
 	snprintf(path, sizeof(path), DAX "drivers/dax_cram/%s", dax);
 	return access(path, F_OK);
 }

@@ -5,10 +5,12 @@
  */
 #include <sys/time.h>
 #include "../kselftest_harness.h"
+#include "fault.h"
 #include "sigbus.h"
 #include "sim.h"
 
 #define NR		1024
+#define MAX_NTH		400
 
 FIXTURE(vswap_cram) {
 	char cgroup[128];
@@ -422,9 +424,9 @@ VSWAP_TEST(vswap_cram, evacuate)
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_GT(read_node(1, "stored_pages"), 0);
 	ASSERT_EQ(write_sim(1, "poison", 5), 0);
-	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_EQ(write_sim(1, "registered", 0), 0);
 	EXPECT_EQ(read_node(1, "stored_pages"), -1);
-	EXPECT_EQ(write_sim(1, "unregister", 1), -ENOENT);
+	EXPECT_EQ(write_sim(1, "registered", 0), -ENOENT);
 	EXPECT_FALSE(tier_has(9, 9, 1));
 	EXPECT_EQ(count_failed(p, NR, PATTERN_MIXED, 11), 1);
 	/* The other node goes on */
@@ -443,9 +445,9 @@ VSWAP_TEST(vswap_cram, evacuate_load)
 {
 	fork_load(3, 12, NR / 2, PATTERN_ANY);
 	usleep(200000);
-	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_EQ(write_sim(1, "registered", 0), 0);
 	usleep(200000);
-	EXPECT_EQ(write_sim(2, "unregister", 1), 0);
+	EXPECT_EQ(write_sim(2, "registered", 0), 0);
 	EXPECT_EQ(direct_pages(), 0);
 	EXPECT_EQ(wait_load(3), 0);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -465,7 +467,7 @@ VSWAP_TEST(vswap_cram, evacuate_signal)
 	fill_region(p, nr, PATTERN_QUARTER, 19);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
-	EXPECT_EQ(write_sim(1, "unregister", 1), -EINTR);
+	EXPECT_EQ(write_sim(1, "registered", 0), -EINTR);
 	setitimer(ITIMER_REAL, &none, NULL);
 	EXPECT_GT(read_node(1, "stored_pages"), 0);
 	EXPECT_TRUE(tier_has(9, 9, 1));
@@ -473,7 +475,7 @@ VSWAP_TEST(vswap_cram, evacuate_signal)
 	/* It is in use as before, and can be given up */
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_EQ(write_sim(1, "registered", 0), 0);
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -489,7 +491,7 @@ VSWAP_TEST(vswap_cram, evacuate_no_room)
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
 	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
-	EXPECT_EQ(write_sim(1, "unregister", 1), -EBUSY);
+	EXPECT_EQ(write_sim(1, "registered", 0), -EBUSY);
 	EXPECT_GT(read_node(1, "stored_pages"), 0);
 	EXPECT_TRUE(tier_has(9, 9, 1));
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
@@ -502,7 +504,73 @@ VSWAP_TEST(vswap_cram, evacuate_no_room)
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 15), nr);
 	munmap(p, nr * page_size);
-	EXPECT_EQ(write_sim(1, "unregister", 1), 0);
+	EXPECT_EQ(write_sim(1, "registered", 0), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* To register with the n-th allocation failing, for all n there are. */
+VSWAP_TEST(vswap_cram, register_fails)
+{
+	const char *why = fault_setup();
+	bool injected = true;
+	int nth, failed = 0;
+
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(write_sim(1, "registered", 0), 0);
+	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+		int err;
+
+		fail_arm(nth);
+		err = write_sim(1, "registered", 1);
+		injected = fail_done();
+		ASSERT_EQ(read_node(1, "stored_pages"), err ? -1 : 0);
+		ASSERT_EQ(tier_has(9, 9, 1), !err);
+		if (err) {
+			EXPECT_EQ(err, -ENOMEM);
+			failed++;
+		} else {
+			ASSERT_EQ(write_sim(1, "registered", 0), 0);
+		}
+	}
+	TH_LOG("%d allocations failed, %d times it was not registered", nth - 2, failed);
+	EXPECT_LT(nth, MAX_NTH);
+	EXPECT_GT(failed, 10);
+	EXPECT_EQ(write_sim(1, "registered", 1), 0);
+}
+
+/* To give up a node likewise: one round without memory for a page is no reason. */
+VSWAP_TEST(vswap_cram, evacuate_fails)
+{
+	const char *why = fault_setup();
+	const size_t nr = 32;
+	char *p = map_region(nr, false);
+	int nth, err, early = 0;
+	bool injected = true;
+
+	if (why)
+		SKIP(return, "%s", why);
+	fill_region(p, nr, PATTERN_RANDOM, 21);
+	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+		ASSERT_EQ(swap_out(p, nr), nr);
+		ASSERT_GE(read_node(1, "stored_pages"), nr);
+		fail_arm(nth);
+		err = write_sim(1, "registered", 0);
+		injected = fail_done();
+		ASSERT_EQ(check_region(p, nr, PATTERN_RANDOM, 21), nr);
+		if (err) {
+			/* The file could not be opened or written */
+			ASSERT_EQ(err, -ENOMEM);
+			early++;
+			continue;
+		}
+		ASSERT_EQ(read_node(1, "stored_pages"), -1);
+		ASSERT_EQ(write_sim(1, "registered", 1), 0);
+	}
+	TH_LOG("%d allocations failed, %d times too early", nth - 2, early);
+	EXPECT_LT(nth, MAX_NTH);
+	EXPECT_GT(nth - early, nr);
+	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 

@@ -5,11 +5,9 @@
  */
 #include "../kselftest_harness.h"
 #include "cxl.h"
-#include "fault.h"
 #include "sim.h"
 
 #define NR		1024
-#define MAX_NTH		400
 
 FIXTURE(vswap_cxl) {
 	char cgroup[128];
@@ -127,66 +125,6 @@ VSWAP_TEST(vswap_cxl, unbind_no_room)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(dax_unbind(self->dax), 0);
 	EXPECT_EQ(read_node(self->node, "stored_pages"), -1);
-}
-
-/* To bind with the n-th allocation failing, for all n there are. */
-VSWAP_TEST(vswap_cxl, bind_fails)
-{
-	const char *why = fault_setup();
-	bool injected = true;
-	int nth, failed = 0;
-
-	if (why)
-		SKIP(return, "%s", why);
-	ASSERT_EQ(dax_unbind(self->dax), 0);
-	for (nth = 1; injected && nth < MAX_NTH; nth++) {
-		int err;
-
-		fail_arm(nth);
-		err = dax_bind_known(self->dax);
-		injected = fail_done();
-		ASSERT_EQ(read_node(self->node, "stored_pages"), err ? -1 : 0);
-		if (err) {
-			EXPECT_EQ(err, -ENOMEM);
-			failed++;
-		} else {
-			ASSERT_EQ(dax_unbind(self->dax), 0);
-		}
-	}
-	TH_LOG("%d allocations failed, %d times it was not bound", nth - 2, failed);
-	EXPECT_LT(nth, MAX_NTH);
-	EXPECT_GT(failed, 0);
-}
-
-/* To unbind likewise: the pages are in memory again, or still there. */
-VSWAP_TEST(vswap_cxl, unbind_fails)
-{
-	const char *why = fault_setup();
-	const size_t nr = 32;
-	char *p = map_region(nr, false);
-	bool injected = true;
-	int nth;
-
-	if (why)
-		SKIP(return, "%s", why);
-	fill_region(p, nr, PATTERN_RANDOM, 5);
-	for (nth = 1; injected && nth < MAX_NTH; nth++) {
-		ASSERT_EQ(swap_out(p, nr), nr);
-		ASSERT_GE(read_node(self->node, "stored_pages"), nr);
-		fail_arm(nth);
-		ASSERT_EQ(dax_unbind(self->dax), 0);
-		injected = fail_done();
-		/* One round without memory for a page is no reason to give up */
-		ASSERT_EQ(read_node(self->node, "stored_pages"), -1);
-		ASSERT_EQ(direct_pages(), 0);
-		ASSERT_EQ(check_region(p, nr, PATTERN_RANDOM, 5), nr);
-		ASSERT_EQ(dax_bind_known(self->dax), 0);
-	}
-	TH_LOG("%d allocations failed", nth - 2);
-	EXPECT_LT(nth, MAX_NTH);
-	EXPECT_GT(nth, nr);
-	munmap(p, nr * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /*
