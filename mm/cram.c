@@ -19,9 +19,9 @@
  * is to read all of these entries into the swap cache, in no matter which
  * processes they are mapped.
  *
- * Locks: cram_node::lock is the innermost but for those of the driver, which is
- * asked with it held. Pages are freed under cluster locks of the swap layer, so
- * freeing does not sleep.
+ * Locks: inside of cram_node::lock there are only those of the driver, which is
+ * asked with it held, and of waking somebody up. Pages are freed under cluster
+ * locks of the swap layer, so freeing does not sleep.
  */
 #define pr_fmt(fmt) "cram: " fmt
 
@@ -55,6 +55,9 @@
 
 /* How long to wait if no page could be moved elsewhere, in jiffies */
 #define CRAM_EVICT_DELAY	HZ
+
+/* The same, between the rounds of giving up a node */
+#define CRAM_IDLE_DELAY		(HZ / 50 + 1)
 
 static LIST_HEAD(cram_nodes);
 static bool cram_hibernating;
@@ -521,19 +524,23 @@ static int cram_evacuate(struct cram_node *node)
 		for (unsigned long i = 0; i < node->nr_pages; i++) {
 			swp_entry_t entry = READ_ONCE(node->owners[i]);
 
+			cond_resched();
 			if (!entry.val)
 				continue;
 			if (signal_pending(current))
 				return -EINTR;
 			cram_read_back(entry, mpol);
-			cond_resched();
 		}
 		before = left;
 		left = atomic_long_read_acquire(&node->stored);
-		if (left < before)
+		if (left < before) {
 			idle = 0;
-		else if (++idle == MAX_RECLAIM_RETRIES)
+			continue;
+		}
+		if (++idle == MAX_RECLAIM_RETRIES)
 			return -EBUSY;
+		/* Let others get on: with what they free, or with reclaim */
+		schedule_timeout_uninterruptible(CRAM_IDLE_DELAY);
 	}
 
 	return 0;
@@ -725,7 +732,8 @@ EXPORT_SYMBOL_GPL(cram_memory_failure);
 
 /*
  * The image of a hibernating system has no device memory, and what is there is
- * gone when the power is off: who wants to hibernate has to do without.
+ * gone when the power is off: who wants to hibernate has to do without. So have
+ * those who use hibernate_quiet_exec() only: what they are up to is not known here.
  */
 static int cram_pm_notify(struct notifier_block *nb, unsigned long action,
 			  void *data)

@@ -34,28 +34,49 @@ static inline long read_sim(int node, const char *file)
 	return read_num(path);
 }
 
-/* Load the module, for devices of two nodes; why not, if that can't be. */
-static inline const char *sim_load(int near, int far)
+/* Where the memory for the two devices is. */
+static inline bool sim_memory(unsigned long start[2])
 {
-	char cmdline[4096], params[256], *p;
+	char cmdline[4096], *p;
+
+	if (read_file("/proc/cmdline", cmdline, sizeof(cmdline)) <= 0)
+		return false;
+	p = strstr(cmdline, "cram=");
+	return p && sscanf(p, "cram=%li,%li", &start[0], &start[1]) == 2;
+}
+
+/* Why can't there be such devices? */
+static inline const char *sim_missing(void)
+{
 	unsigned long start[2];
-	int fd, err;
 
 	if (access("/sys/kernel/mm/cram", F_OK))
 		return "no /sys/kernel/mm/cram, the kernel has no CONFIG_CRAM";
-	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
-	p = strstr(cmdline, "cram=");
-	if (!p || sscanf(p, "cram=%li,%li", &start[0], &start[1]) != 2)
+	if (!sim_memory(start))
 		return "no memory is left for it, see cram= on the command line";
+	if (access(SIM_MODULE, R_OK))
+		return "no " SIM_MODULE;
+	return NULL;
+}
+
+/* Load the module, for devices of two nodes. */
+static inline int sim_load(int near, int far)
+{
+	unsigned long start[2];
+	char params[256];
+	int fd, err;
+
+	if (!sim_memory(start))
+		return -ENODEV;
 	fd = open(SIM_MODULE, O_RDONLY);
 	if (fd < 0)
-		return "no " SIM_MODULE;
+		return -errno;
 	snprintf(params, sizeof(params),
 		 "start=%lu,%lu size=%lu,%lu nid=%d,%d adistance=1200,1800 ratio=8",
 		 start[0], start[1], SIM_RANGE, SIM_RANGE, near, far);
-	err = syscall(SYS_finit_module, fd, params, 0);
+	err = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
 	close(fd);
-	return err ? "the module can't be loaded" : NULL;
+	return err;
 }
 
 static inline int sim_unload(void)

@@ -25,9 +25,10 @@ FIXTURE_SETUP(vswap_cram)
 
 	self->disk.fd = -1;
 	if (!missing)
-		missing = sim_load(1, 2);
+		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
+	ASSERT_EQ(sim_load(1, 2), 0);
 	self->loaded = true;
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cram"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
@@ -37,6 +38,7 @@ FIXTURE_SETUP(vswap_cram)
 FIXTURE_TEARDOWN(vswap_cram)
 {
 	disk_remove(&self->disk);
+	write_file(THP "hugepages-64kB/enabled", "never");
 	if (self->loaded)
 		EXPECT_EQ(sim_unload(), 0);
 	cgroup_leave(self->cgroup);
@@ -317,6 +319,7 @@ VSWAP_TEST(vswap_cram, poison)
 VSWAP_TEST(vswap_cram, poison_large)
 {
 	char *p = map_region(NR, false);
+	long folios;
 
 	if (write_file(THP "hugepages-64kB/enabled", "always"))
 		SKIP(return, "no large folios of 64 kB");
@@ -325,10 +328,10 @@ VSWAP_TEST(vswap_cram, poison_large)
 	ASSERT_EQ(swap_out(p, NR), NR);
 	for (int i = 0; i < 4; i++)
 		ASSERT_EQ(write_sim(1, "poison", 37 * i), 0);
+	folios = read_num(THP "hugepages-64kB/stats/swpin");
 	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 20), 4);
-	EXPECT_GT(read_num(THP "hugepages-64kB/stats/swpin"), 0);
+	EXPECT_GT(read_num(THP "hugepages-64kB/stats/swpin"), folios);
 	munmap(p, NR * page_size);
-	write_file(THP "hugepages-64kB/enabled", "never");
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 

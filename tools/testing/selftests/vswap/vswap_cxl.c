@@ -37,6 +37,9 @@ FIXTURE_SETUP(vswap_cxl)
 FIXTURE_TEARDOWN(vswap_cxl)
 {
 	disk_remove(&self->disk);
+	/* What a test may have left behind */
+	sim_unload();
+	kmem_off(self->dax);
 	dax_unbind(self->dax);
 	dax_forget(self->dax);
 	cgroup_leave(self->cgroup);
@@ -127,6 +130,27 @@ VSWAP_TEST(vswap_cxl, unbind_no_room)
 	EXPECT_EQ(read_node(self->node, "stored_pages"), -1);
 }
 
+/* A node has one device: the second one is refused, until the first is gone. */
+VSWAP_TEST(vswap_cxl, second_device)
+{
+	const int node = self->node, other = node == 1 ? 2 : 1;
+	const char *missing = sim_missing();
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(dax_unbind(self->dax), 0);
+	ASSERT_EQ(sim_load(node, other), 0);
+	EXPECT_NE(dax_bind(self->dax), 0);
+	EXPECT_EQ(read_node(node, "advertised_bytes"), SIM_RANGE);
+	ASSERT_EQ(sim_unload(), 0);
+	EXPECT_FALSE(tier_has(0, 63, node));
+	ASSERT_EQ(dax_bind(self->dax), 0);
+	EXPECT_NE(read_node(node, "advertised_bytes"), SIM_RANGE);
+	EXPECT_NE(sim_load(node, other), 0);
+	EXPECT_TRUE(tier_has(0, 63, node));
+	EXPECT_FALSE(tier_has(0, 63, other));
+}
+
 /*
  * A node may have system memory as well, here that of the CXL device. Whichever of
  * the two comes first and goes first, the node stays in its memory tier until both
@@ -135,19 +159,19 @@ VSWAP_TEST(vswap_cxl, unbind_no_room)
 VSWAP_TEST(vswap_cxl, shared_node)
 {
 	const int node = self->node, other = node == 1 ? 2 : 1;
+	const char *missing = sim_missing();
 
+	if (missing)
+		SKIP(return, "%s", missing);
 	ASSERT_EQ(dax_unbind(self->dax), 0);
 	dax_forget(self->dax);
 	ASSERT_FALSE(tier_has(0, 63, node));
 	for (int order = 0; order < 4; order++) {
 		const bool kmem_first = order & 1, kmem_leaves = order & 2;
-		const char *missing;
 
 		if (kmem_first)
 			ASSERT_EQ(kmem_on(self->dax), 0);
-		missing = sim_load(node, other);
-		if (missing)
-			SKIP(return, "%s", missing);
+		ASSERT_EQ(sim_load(node, other), 0);
 		if (!kmem_first)
 			ASSERT_EQ(kmem_on(self->dax), 0);
 		EXPECT_TRUE(tier_has(0, 63, node));
