@@ -170,6 +170,18 @@ FIXTURE_TEARDOWN(vswap_backends)
 	cgroup_leave(self->cgroup);
 }
 
+/* Wait for a worker to have discarded more than @nr times. */
+static long wait_discards(struct disk *disk, long nr)
+{
+	long discards = disk_stat(disk, DISK_STAT_DISCARDS);
+
+	for (int i = 0; i < 500 && discards <= nr; i++) {
+		usleep(20000);
+		discards = disk_stat(disk, DISK_STAT_DISCARDS);
+	}
+	return discards;
+}
+
 /* Out, in, changed, out, in, freed. */
 VSWAP_TEST(vswap_backends, contents)
 {
@@ -189,9 +201,9 @@ VSWAP_TEST(vswap_backends, contents)
 	/* zram hears of it and frees the memory; the header is one page */
 	if (variant->kind == KIND_ZRAM)
 		EXPECT_LE(zram_stat(self->zram, 0), (OWN_PAGES + 1) * (long)page_size);
-	/* Others do if they want to: swapon discards the whole device once */
+	/* Others do if they want to, once for the whole device when it is switched on */
 	if (variant->kind == KIND_DISCARD)
-		EXPECT_GT(disk_stat(&self->disk, DISK_STAT_DISCARDS), 1);
+		EXPECT_GT(wait_discards(&self->disk, 1), 1);
 }
 
 /* The disk takes fewer pages than there are: the rest stays, nothing is lost. */
