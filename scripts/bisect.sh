@@ -29,7 +29,7 @@ compile()
 
 	# An object that is there already would not show its warnings again
 	(cd "$out" && rm -f "$@")
-	make -C "$src" O="$out" CC="ccache gcc" -j"$jobs" olddefconfig "$@" >"$log" 2>&1 </dev/null &&
+	make -C "$src" O="$out" "${compilers[@]}" -j"$jobs" olddefconfig "$@" >"$log" 2>&1 </dev/null &&
 		! grep -E '\.[ch]:[0-9]+:([0-9]+:)? (warning|error):' "$log"
 }
 

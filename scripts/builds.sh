@@ -8,6 +8,8 @@
 . "$top/scripts/series.sh"
 # shellcheck source=scripts/objects.sh
 . "$top/scripts/objects.sh"
+# shellcheck source=scripts/config.sh
+. "$top/scripts/config.sh"
 
 "$top/scripts/packages.sh" build check cross >&2
 "$top/scripts/source.sh" >&2
@@ -15,6 +17,8 @@
 
 mapfile -t new < <(series_new_files | grep -E '^(mm|drivers/dax)/[^/]*\.c$')
 mapfile -t edited < <(objects_of $(series_edited_files))
+inputs=$(config_key "$applied" "$(cat "$top/configs/guest.config" "$0")" \
+	"$(aarch64-linux-gnu-gcc --version)")
 n=0 rc=0
 
 # built NAME OBJECT...: those objects that the configuration has
@@ -37,11 +41,35 @@ built()
 	done
 }
 
-# build NAME "MAKE ARGUMENTS" BASE-CONFIG-GOAL [SYMBOL...]: symbols as for merge_config
+# configure DIR "MAKE ARGUMENTS" BASE-CONFIG-GOAL [SYMBOL...]
+configure()
+{
+	local dir=$1 args=$2 goal=$3 s
+	shift 3
+
+	# shellcheck disable=SC2086
+	make -C "$applied" O="$dir" $args "$goal" || return 1
+	{
+		[ "$goal" != tinyconfig ] || cat "$top/configs/guest.config"
+		printf '%s\n' CONFIG_VSWAP=y "$@"
+	} >"$dir/fragment"
+	"$applied/scripts/kconfig/merge_config.sh" -m -O "$dir" "$dir/.config" "$dir/fragment" ||
+		return 1
+	# shellcheck disable=SC2086
+	make -C "$applied" O="$dir" $args olddefconfig || return 1
+	for s in "$@"; do
+		case $s in
+		*=n) ! grep -q "^${s%=n}=" "$dir/.config" || { echo "error: $s not taken"; return 1; } ;;
+		*) grep -qxF "$s" "$dir/.config" || { echo "error: $s not taken"; return 1; } ;;
+		esac
+	done
+}
+
+# compile NAME "MAKE ARGUMENTS" BASE-CONFIG-GOAL [SYMBOL...]: symbols as for merge_config
 compile()
 {
 	local name=$1 args=$2 goal=$3 dir=$build/builds/$1 log=$build/log/build-$1.log
-	local s sparse=()
+	local sparse=()
 	shift 3
 
 	# Debian's sparse is older than __typeof_unqual__
@@ -50,25 +78,12 @@ compile()
 
 	mkdir -p "$dir"
 	{
-		# shellcheck disable=SC2086
-		make -C "$applied" O="$dir" $args "$goal"
-		{
-			[ "$goal" != tinyconfig ] || cat "$top/configs/guest.config"
-			printf '%s\n' CONFIG_VSWAP=y "$@"
-		} >"$dir/fragment"
-		"$applied/scripts/kconfig/merge_config.sh" -m -O "$dir" "$dir/.config" "$dir/fragment"
-		# shellcheck disable=SC2086
-		make -C "$applied" O="$dir" $args olddefconfig
-		for s in "$@"; do
-			case $s in
-			*=n) ! grep -q "^${s%=n}=" "$dir/.config" || { echo "error: $s not taken"; return 1; } ;;
-			*) grep -qxF "$s" "$dir/.config" || { echo "error: $s not taken"; return 1; } ;;
-			esac
-		done
+		cached_config "$dir" "$(digest <<<"$inputs $args $goal $*")" \
+			configure "$dir" "$args" "$goal" "$@" || return 1
 		# An object that is there already would not show its warnings again
 		(cd "$dir" && rm -f "${edited[@]}" "${new[@]/%.c/.o}")
 		# shellcheck disable=SC2046,SC2086
-		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name" "${edited[@]}")
+		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name" "${edited[@]}") || return 1
 		# shellcheck disable=SC2046,SC2086
 		make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${sparse[@]}" \
 			$(built "$name" "${new[@]/%.c/.o}")

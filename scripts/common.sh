@@ -21,6 +21,8 @@ export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=10G
 export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=vswap KBUILD_BUILD_HOST=vswap
 export LC_ALL=C
 
+# Alike for every make in a directory, which would build the host's programs again
+compilers=(CC="ccache gcc" HOSTCC="ccache gcc")
 # The system's own tools, for which the packages are
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:$PATH
 

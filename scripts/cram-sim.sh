@@ -13,7 +13,7 @@ build_module()
 {
 	mkdir -p "$module"
 	make -C "$applied" O="$build/$flavor" M="$applied/tools/testing/cram" MO="$module" \
-		CC="ccache gcc" -j"$jobs" modules
+		"${compilers[@]}" -j"$jobs" modules
 }
 
 "$top/scripts/kernel.sh" "$flavor" bzImage modules

@@ -9,15 +9,31 @@ tests=$applied/tools/testing/selftests
 out=$build/selftests
 root=$build/initramfs
 
+# What the kernel's headers for user space are made from
+headers_state()
+{
+	cd "$applied"
+	find include/uapi arch/x86/include/uapi arch/x86/entry/syscalls usr/include Makefile \
+		scripts/headers_install.sh scripts/Makefile.asm-headers -type f | sort | xargs cat
+}
+headers=$cache/headers/$(headers_state | digest)
+
 kselftest()
 {
-	make -C "$tests/$1" OUTPUT="$out/$1" LDFLAGS=-static CC="ccache gcc" \
-		KHDR_INCLUDES="-isystem $out/usr/include" -j"$jobs" "${@:2}"
+	make -C "$tests/$1" OUTPUT="$out/$1" LDFLAGS=-static "${compilers[@]}" \
+		KHDR_INCLUDES="-isystem $headers" -j"$jobs" "${@:2}"
 }
 
-headers()
+# They take a thousand shells, so other checkouts profit. Another one may be first.
+install_headers()
 {
-	make -C "$applied" O="$out" headers
+	local dir=$build/headers
+
+	make -C "$applied" O="$dir" -j"$jobs" headers
+	mkdir -p "$cache/headers"
+	mv "$dir/usr/include" "$headers.$$"
+	mv -T "$headers.$$" "$headers" || [ -d "$headers" ]
+	rm -rf "$headers.$$" "$dir"
 }
 
 compile()
@@ -55,8 +71,8 @@ state()
 
 new=$(state | digest)
 if [ "$(cat "$build/initramfs.state" 2>/dev/null)" != "$new" ]; then
-	[ -d "$out/usr/include" ] ||
-		step "selftests: kernel headers" "$build/log/headers.log" headers
+	[ -d "$headers" ] ||
+		step "selftests: kernel headers" "$build/log/headers.log" install_headers
 	step "selftests: build" "$build/log/selftests.log" compile
 	step "initramfs" "$build/log/initramfs.log" pack
 	echo "$new" >"$build/initramfs.state"

@@ -4,6 +4,8 @@
 # usage: kernel.sh FLAVOR [make goal...]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/config.sh
+. "$top/scripts/config.sh"
 
 flavor=$1
 shift
@@ -17,7 +19,7 @@ mkdir -p "$out"
 
 kmake()
 {
-	make -C "$src" O="$out" CC="ccache gcc" -j"$jobs" "$@"
+	make -C "$src" O="$out" "${compilers[@]}" -j"$jobs" "$@"
 }
 
 # Each symbol of the fragments has to be what they say: Kconfig drops silently
@@ -43,16 +45,17 @@ check_config()
 configure()
 {
 	rm -f "$out/.config"
-	kmake tinyconfig
-	"$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" \
-		"$top/configs/guest.config" "$fragment"
-	kmake olddefconfig
-	check_config "$top/configs/guest.config" "$fragment"
+	kmake tinyconfig &&
+		"$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" \
+			"$top/configs/guest.config" "$fragment" &&
+		kmake olddefconfig &&
+		check_config "$top/configs/guest.config" "$fragment"
 }
 
-want=$(cat "$top/configs/guest.config" "$fragment" "$src/mm/Kconfig" "$src/Makefile" | digest)
+want=$(config_key "$src" "$(cat "$top/configs/guest.config" "$fragment" "$0")")
 if [ "$(cat "$out/config.state" 2>/dev/null)" != "$want" ]; then
-	step "kernel $flavor: configure" "$build/log/config-$flavor.log" configure
+	step "kernel $flavor: configure" "$build/log/config-$flavor.log" \
+		cached_config "$out" "$want" configure
 	echo "$want" >"$out/config.state"
 fi
 step "kernel $flavor: build" "$build/log/kernel-$flavor.log" kmake "${@:-bzImage}"
