@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # Entry points, see README.md. Each goal does the set-up that it needs, and only
-# what has changed since. Knobs: BUILD, FLAVOR, SRC, KERNEL_SOURCE, VSWAP_CACHE.
+# what has changed since. Knobs: BUILD, FLAVOR, SRC, KERNEL_SOURCE, VSWAP_CACHE,
+# JOBS, PARALLEL, TESTS.
 
 FLAVOR ?= vswap
 SCRIPTS := scripts
 
 # Scripts find their own way; only what make itself may be given is passed on.
-export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS
+export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS PARALLEL TESTS
 
-.PHONY: help run test cram shell kernel tree refresh series check bisect bench clean
+.PHONY: help run test test-all cram shell kernel tree refresh series check bisect bench clean
 
 help:
 	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md
@@ -18,6 +19,9 @@ run:
 
 test:
 	@$(SCRIPTS)/test.sh
+
+test-all:
+	@$(SCRIPTS)/test.sh --all
 
 cram:
 	@$(SCRIPTS)/prepare.sh $(FLAVOR)

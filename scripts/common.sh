@@ -11,6 +11,9 @@ cache=${VSWAP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vswap}
 jobs=${JOBS:-$(nproc)}
 mkdir -p "$cache"
 
+# PREPARED is set by who has brought up to date all that a guest needs, as test.sh
+# has when it runs guests side by side.
+
 # The kernel with the series applied; SRC names a development tree instead.
 applied=${SRC:-$build/linux}
 
@@ -18,11 +21,11 @@ applied=${SRC:-$build/linux}
 # that another checkout profits.
 export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache}
 export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=10G
+# Alike for every make in a directory, which would build the host's programs again
+compilers=(CC="ccache gcc" HOSTCC="ccache gcc")
 export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=vswap KBUILD_BUILD_HOST=vswap
 export LC_ALL=C
 
-# Alike for every make in a directory, which would build the host's programs again
-compilers=(CC="ccache gcc" HOSTCC="ccache gcc")
 # The system's own tools, for which the packages are
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:$PATH
 

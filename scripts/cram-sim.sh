@@ -6,6 +6,7 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
+[ -z "${PREPARED:-}" ] || exit 0
 flavor=$1
 module=$build/$flavor/cram
 

@@ -10,7 +10,8 @@
 # -i		a nanosecond of the guest is an instruction; for one CPU
 # -o		the guest may go off in the middle of the job
 #
-# Output and exit status are as run_job() of job.sh says, the console goes to a log.
+# Output and exit status are as run_job() of job.sh says, the console goes to a log
+# that is named after flavour, job and what the job is told to do.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/job.sh
@@ -36,9 +37,8 @@ shift $((OPTIND - 1))
 flavor=$1 job=$2
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-name=$(echo "$append" | sed -n 's/.*only=\([a-z_]*\).*/-\1/p')
-log=$build/log/guest-$flavor-$job$name.log
+trap 'end_machine; rm -rf "$dir"' EXIT
+log=$build/log/guest-$flavor-$job$(log_suffix "$append").log
 mkdir -p "$build/log"
 
 initrd=$build/initramfs.gz
@@ -79,7 +79,7 @@ done
 for f in "${files[@]}"; do
 	args+=(-drive "file=$f,if=virtio,format=raw,cache=unsafe")
 done
-append="console=ttyS0 panic=-1 oops=panic softlockup_panic=0 job=$job $append"
+append="console=ttyS0 panic=-1 oops=panic softlockup_panic=0 job=$job $(job_environment) $append"
 
 if [ "$job" = shell ]; then
 	qemu-system-x86_64 "${args[@]}" -serial mon:stdio -append "$append"

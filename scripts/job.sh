@@ -3,6 +3,25 @@
 # Run a machine that runs one job; to be sourced. The job talks on the second
 # serial line of the machine, the kernel on the first.
 
+# The kernel puts into init's environment what it does not know itself: VSWAP_ALL
+# has tests run what they leave out as too long otherwise.
+job_environment()
+{
+	[ -z "${VSWAP_ALL:-}" ] || echo "VSWAP_ALL=$VSWAP_ALL"
+}
+
+# log_suffix APPEND: of the log's name, as guests run side by side
+log_suffix()
+{
+	sed -nE 's/.*\b(only|shard|stage)=([a-z0-9_]+).*/-\2/p' <<<"$1"
+}
+
+# For who is interrupted: the machine is in a process group of its own
+end_machine()
+{
+	[ -z "${machine_pid:-}" ] || kill "$machine_pid" 2>/dev/null || :
+}
+
 # run_job LIMIT LOG OFF COMMAND...: COMMAND is the machine; it writes the kernel
 # log to LOG and what the job says to $dir/job, a pipe. What the job prints goes
 # to standard output. Returns the job's exit status, or 1 if the machine did not
@@ -10,14 +29,15 @@
 # not empty if the machine may go off in the middle of the job.
 run_job()
 {
-	local limit=$1 log=$2 off=$3 pid rc=0 status
+	local limit=$1 log=$2 off=$3 rc=0 status
 	shift 3
 
 	mkfifo "$dir/job"
 	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 &
-	pid=$!
+	machine_pid=$!
 	sed -u 's,\r,,' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
-	wait $pid || rc=$?
+	wait "$machine_pid" || rc=$?
+	machine_pid=''
 	if [ $rc -ne 0 ]; then
 		cat "$dir/machine.log" >&2
 		[ $rc -ne 124 ] || echo "no end within $limit s" >&2

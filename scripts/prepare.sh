@@ -5,6 +5,7 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
+[ -z "${PREPARED:-}" ] || exit 0
 kernel_only=
 if [ "$1" = --kernel ]; then
 	kernel_only=1

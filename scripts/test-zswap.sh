@@ -11,7 +11,7 @@
 . "$(dirname "$0")/common.sh"
 
 rc=0
-"$top/scripts/guest.sh" -m 768M -t 600 -d 512 "${1:-vswap}" zswap >"$build/log/zswap.ktap" || rc=1
+"$top/scripts/guest.sh" -m 768M -t 1200 -d 512 "${1:-vswap}" zswap >"$build/log/zswap.ktap" || rc=1
 sed 's/^not ok \(.*incompressible\)/ok \1 # SKIP virtual slots keep no such pages in zswap/' \
 	"$build/log/zswap.ktap"
 exit $rc

@@ -1,14 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Everything that can be tested, as KTAP, and one line with the sum at the end.
-# TESTS picks some of: check series off builds uml run kunit zswap memsw hibernate release cram debug
+# Everything that can be tested, as KTAP, a table of the parts, and one line with the
+# sum at the end. TESTS picks some of what is in $usual and $long below; --all is both,
+# and has the guests run what their tests leave out as too long otherwise.
+# usage: test.sh [--all]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/parts.sh
+. "$top/scripts/parts.sh"
 
-tests=${TESTS:-check series off builds uml run kunit zswap memsw hibernate release cram debug}
-results=$build/test.results
-: >"$results"
+usual="check series off builds uml run kunit zswap memsw hibernate release cram debug"
+long="bisect"
 
+tests=${TESTS:-$usual}
+scale=1
+if [ "${1:-}" = --all ]; then
+	tests=${TESTS:-$usual $long}
+	export VSWAP_ALL=1
+	scale=4
+fi
 
 # case_ TEXT COMMAND...: one test that is a command
 case_()
@@ -19,26 +29,23 @@ case_()
 	"$@" || rc=$?
 	if [ $rc -eq 0 ]; then
 		echo "ok $text # $((SECONDS - start)) s"
-		echo pass >>"$results"
+		echo pass >>"$build/parts/$part.results"
 	else
 		echo "not ok $text # $((SECONDS - start)) s"
-		echo fail >>"$results"
+		echo fail >>"$build/parts/$part.results"
 	fi
 }
 
 # suite TEXT COMMAND...: a command that prints KTAP; its exit status counts too
 suite()
 {
-	local text=$1 rc=0 out=$build/log/suite.ktap
+	local text=$1 rc=0 out=$build/parts/$part.ktap
 	shift
 
 	echo "# $text"
-	: >"$out"
-	"$@" >"$out" 2>&1 </dev/null &
-	local pid=$!
-	tail -n +1 -f --pid=$pid "$out" 2>/dev/null || :
-	wait $pid || rc=$?
-	tally "$out" "$text" $rc
+	"$@" >"$out" 2>&1 </dev/null || rc=$?
+	cat "$out"
+	tally "$out" "$text" $rc >>"$build/parts/$part.results"
 }
 
 # Results of a KTAP file: lines with children are left to the children
@@ -58,56 +65,94 @@ tally()
 				print "fail"
 				print "not ok " text ": exit status " rc ", " pass + 0 " passed" >"/dev/stderr"
 			}
-		}' "$1" >>"$results"
+		}' "$1"
 }
 
+# want TEST...: are all of these asked for?
 want()
 {
-	case " $tests " in *" $1 "*) return 0 ;; esac
-	return 1
+	local t
+
+	for t in "$@"; do
+		case " $tests " in *" $t "*) ;; *) return 1 ;; esac
+	done
 }
 
-"$top/scripts/packages.sh" build guest check
+# t "TEST..." PART "PART..." COMMAND...: a part that belongs to these tests
+t()
+{
+	add_part "$2" "$3" "${@:4}"
+	# shellcheck disable=SC2086
+	if want $1; then picked+=("$2"); fi
+}
+
+# guest TEXT SECONDS OPTION...: a suite that is a guest, which may be given some time
+guest()
+{
+	suite "$1" "$top/scripts/guest.sh" -t $((scale * $2)) "${@:3}"
+}
+
+for name in $tests; do
+	case " $usual $long " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long" ;; esac
+done
+sets=(build guest check)
+! want builds || sets+=(cross)
+"$top/scripts/packages.sh" "${sets[@]}"
 "$top/scripts/source.sh"
 "$top/scripts/tree.sh"
 
+# The parts, and behind each name what has to be done before. What takes long is in
+# front. Guests have time limits, for two of them on two processors, and others give way.
+s=$top/scripts
+picked=()
+debug="kernel-debug initramfs"
+release="kernel initramfs"
+
+add_part kernel-debug "" "$s/cram-sim.sh" debug
+add_part initramfs "" "$s/initramfs.sh"
+add_part kernel "" "$s/cram-sim.sh" vswap
+add_part kernel-uml "" nice -n 5 "$s/kunit-uml.sh" build
+
+t debug debug-1 "$debug" guest "kselftests, debug kernel, 1 of 2" 3600 \
+	-m 1G -a shard=1/2 debug kselftest
+t debug debug-2 "$debug" guest "kselftests, debug kernel, 2 of 2" 3600 \
+	-m 1G -a shard=2/2 debug kselftest
+t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
+	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
+t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
+	-m 512M -a only=vswap_oom debug kselftest
+t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 -m 1G debug kunit
+t release release "$release" guest "kselftests, release kernel" 1800 \
+	-m 512M vswap kselftest
+t uml uml "kernel-uml initramfs" suite "kselftests, User Mode Linux" \
+	"$s/uml.sh" -t $((scale * 1800)) kselftest
+t uml uml-kunit kernel-uml suite "KUnit, User Mode Linux" "$s/kunit-uml.sh" exec
+t run run "$release" case_ "main job, release kernel" env PREPARED=1 "$s/run.sh"
+t cram cram "$release" suite "compressed RAM, release kernel" \
+	env PREPARED=1 "$s/cram.sh" -t $((scale * 1200)) vswap
+t zswap zswap "$release" suite "cgroup/test_zswap" "$s/test-zswap.sh"
+t hibernate hibernate "$release" suite "hibernation, release kernel" \
+	env PREPARED=1 "$s/hibernate.sh"
+t memsw memsw "$release" guest "cgroup v1, release kernel" 1200 \
+	-m 512M -a swapaccount=1 vswap memsw
+t release oom "$release" guest "OOM, release kernel" 1800 \
+	-m 256M -a only=vswap_oom vswap kselftest
+t builds builds "" suite "builds of other configurations" nice -n 5 "$s/builds.sh"
+t check check "" suite "checks of the series" nice -n 5 "$s/check.sh"
+t off off "" case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/kernel.sh" off mm/
+t series series "" case_ "series: the mailable form applies" nice -n 5 "$s/mail.sh" --verify
+t bisect bisect "" suite "each step of the series builds" nice -n 5 "$s/bisect.sh"
+
 echo "TAP version 13"
-if want check; then suite "checks of the series" "$top/scripts/check.sh"; fi
-if want series; then case_ "series: the mailable form applies" "$top/scripts/mail.sh" --verify; fi
+need_parts "${picked[@]}"
+run_parts "${PARALLEL:-$jobs}"
 
-"$top/scripts/prepare.sh" vswap
-if want off; then case_ "build: CONFIG_VSWAP=n" "$top/scripts/kernel.sh" off mm/; fi
-if want builds; then suite "builds of other configurations" "$top/scripts/builds.sh"; fi
-if want run; then case_ "main job, release kernel" "$top/scripts/run.sh"; fi
-if want uml; then
-	suite "KUnit, User Mode Linux" "$top/scripts/kunit-uml.sh"
-	suite "kselftests, User Mode Linux" "$top/scripts/uml.sh" -t 900 kselftest
-fi
-if want zswap; then suite "cgroup/test_zswap" "$top/scripts/test-zswap.sh"; fi
-if want memsw; then suite "cgroup v1, release kernel" \
-	"$top/scripts/guest.sh" -m 512M -t 600 -a "swapaccount=1" vswap memsw; fi
-if want hibernate; then suite "hibernation, release kernel" "$top/scripts/hibernate.sh"; fi
-if want release; then
-	suite "kselftests, release kernel" \
-		"$top/scripts/guest.sh" -m 512M -t 900 vswap kselftest
-	suite "OOM, release kernel" \
-		"$top/scripts/guest.sh" -m 256M -t 900 -a only=vswap_oom vswap kselftest
-fi
-if want cram; then suite "compressed RAM, release kernel" "$top/scripts/cram.sh" vswap; fi
-if want debug || want kunit; then "$top/scripts/kernel.sh" debug; fi
-if want kunit; then suite "KUnit, debug kernel" "$top/scripts/guest.sh" -m 1G -t 600 debug kunit; fi
-if want debug && want cram; then
-	suite "compressed RAM, debug kernel" "$top/scripts/cram.sh" -t 1800 debug
-fi
-if want debug; then
-	suite "kselftests, debug kernel" \
-		"$top/scripts/guest.sh" -m 1G -t 2700 debug kselftest
-	suite "OOM, debug kernel" \
-		"$top/scripts/guest.sh" -m 512M -t 900 -a only=vswap_oom debug kselftest
-fi
-
-pass=$(grep -c pass "$results" || :)
-fail=$(grep -c fail "$results" || :)
-skip=$(grep -c skip "$results" || :)
-echo "$pass passed, $fail failed, $skip skipped"
-[ "$fail" -eq 0 ]
+echo
+show_parts
+echo "# all              $SECONDS s"
+sum()
+{
+	results "$1" "$build"/parts/*.results
+}
+echo "$(sum pass) passed, $(sum fail) failed, $(sum skip) skipped"
+[ "$(sum fail)" -eq 0 ]

@@ -19,8 +19,9 @@ shift $((OPTIND - 1))
 job=$1
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-log=$build/log/uml-$job.log
+trap 'end_machine; rm -rf "$dir"' EXIT
+log=$build/log/uml-$job$(log_suffix "$append").log
+append="$(job_environment) $append"
 mkdir -p "$build/log"
 
 # The job's line is a file descriptor, as the kernel's console is.

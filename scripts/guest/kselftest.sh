@@ -1,17 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Run the kselftests in the guest, one after the other, as KTAP. only=PATTERN on
-# the command line picks some.
+# Run the kselftests in the guest, one after the other, as KTAP. On the command
+# line, only=PATTERN picks some, and shard=I/N the I-th of N shares of the files.
 only=$(sed -n 's/.*\bonly=\([^ ]*\).*/\1/p' /proc/cmdline)
-rc=0
+shard=$(sed -n 's/.*\bshard=\([0-9]*\/[0-9]*\).*/\1/p' /proc/cmdline)
+nr=0 rc=0
 
 run()
 {
 	# shellcheck disable=SC2254
 	case ${1%.sh} in ${only:-*}) ;; *) return 0 ;; esac
+	nr=$((nr + 1))
+	[ -z "$shard" ] || [ $((nr % ${shard#*/})) -eq $((${shard%/*} % ${shard#*/})) ] || return 0
 	echo "# vswap: $1"
+	start=$(date +%s)
 	"./$1"
 	status=$?
+	echo "# ${1%.sh}: $(($(date +%s) - start)) s"
 	case $status in
 	0 | 4) ;;
 	*) echo "# vswap: $1: exit status $status"; rc=1 ;;
