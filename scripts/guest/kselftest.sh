@@ -40,6 +40,20 @@ scan_for_leaks()
 	fi
 }
 
+# All that is recorded of slots has to agree; only the debug kernel can tell.
+validate()
+{
+	[ -r /sys/kernel/debug/vswap/validate ] || return 0
+	cat /sys/kernel/debug/vswap/validate >/tmp/validate
+	if grep -q ' errors 0$' /tmp/validate; then
+		echo "ok slots are consistent # $(cat /tmp/validate)"
+	else
+		sed 's/^/# /' /tmp/validate
+		echo "not ok slots are consistent"
+		rc=1
+	fi
+}
+
 echo 1 >/sys/module/zswap/parameters/enabled
 cd /tests/vswap || exit 1
 for t in vswap_*; do
@@ -48,5 +62,6 @@ for t in vswap_*; do
 		run "$t"
 	fi
 done
+validate
 [ "$only" = vswap_oom ] || scan_for_leaks
 exit $rc
