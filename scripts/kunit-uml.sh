@@ -15,7 +15,7 @@ kunit()
 		--kunitconfig="$top/configs/uml.config" "${@:2}"
 }
 compile=(--jobs="$jobs" "${compilers[@]/#/--make_options=}")
-run=(--raw_output=kunit 'vswap*')
+run=(--kernel_args=zswap.enabled=1 --raw_output=kunit 'vswap*')
 
 case ${1:-run} in
 build) step "kernel uml: build" "$build/log/kernel-uml.log" kunit build "${compile[@]}" ;;

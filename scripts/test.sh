@@ -121,7 +121,8 @@ t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
 	-m 512M -a only=vswap_oom debug kselftest
-t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 -m 1G debug kunit
+t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \
+	-m 1G -a zswap.enabled=1 debug kunit
 t release release "$release" guest "kselftests, release kernel" 1800 \
 	-m 512M vswap kselftest
 t uml uml "kernel-uml initramfs" suite "kselftests, User Mode Linux" \
