@@ -4,12 +4,14 @@
 # JOBS, PARALLEL, TESTS.
 
 FLAVOR ?= vswap
+torture: FLAVOR := $(if $(filter file,$(origin FLAVOR)),debug,$(FLAVOR))
 SCRIPTS := scripts
 
 # Scripts find their own way; only what make itself may be given is passed on.
 export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS PARALLEL TESTS
+export TIME SEED CPUS WITHOUT
 
-.PHONY: help run test test-all cram shell kernel tree refresh series check bisect bench clean
+.PHONY: help run test test-all torture cram shell kernel tree refresh series check bisect bench clean
 
 help:
 	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md
@@ -22,6 +24,9 @@ test:
 
 test-all:
 	@$(SCRIPTS)/test.sh --all
+
+torture:
+	@$(SCRIPTS)/torture.sh
 
 cram:
 	@$(SCRIPTS)/prepare.sh $(FLAVOR)

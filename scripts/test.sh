@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Everything that can be tested, as KTAP, a table of the parts, and one line with the
-# sum at the end. TESTS picks some of what is in $usual and $long below; --all is both,
-# and has the guests run what their tests leave out as too long otherwise.
+# sum at the end. TESTS picks some of what is in $usual, $long and $asked below; --all is
+# the first two, and has the guests run what their tests leave out as too long otherwise.
 # usage: test.sh [--all]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -11,6 +11,7 @@
 
 usual="check series off builds uml run kunit zswap memsw hibernate release cram debug"
 long="bisect"
+asked="torture"
 
 tests=${TESTS:-$usual}
 scale=1
@@ -93,7 +94,7 @@ guest()
 }
 
 for name in $tests; do
-	case " $usual $long " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long" ;; esac
+	case " $usual $long $asked " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long $asked" ;; esac
 done
 sets=(build guest check)
 ! want builds || sets+=(cross)
@@ -142,6 +143,8 @@ t builds builds "" suite "builds of other configurations" nice -n 5 "$s/builds.s
 t check check "" suite "checks of the series" nice -n 5 "$s/check.sh"
 t off off "" case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/kernel.sh" off mm/
 t series series "" case_ "series: the mailable form applies" nice -n 5 "$s/mail.sh" --verify
+t torture torture "$debug" suite "torture, debug kernel" \
+	env FLAVOR=debug TIME="${TIME:-180}" "$s/torture.sh"
 t bisect bisect "" suite "each step of the series builds" nice -n 5 "$s/bisect.sh"
 
 echo "TAP version 13"

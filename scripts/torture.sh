@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Torture of a flavour's kernel in a guest, as KTAP. TIME is seconds, SEED picks
+# what is done, CPUS how many there are, WITHOUT what is left out ("errors,cpus").
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
+flavor=${FLAVOR:-debug} time=${TIME:-300} cpus=${CPUS:-4}
+seed=${SEED:-$(date +%s)}
+case $flavor in
+debug) mem=$((640 + 128 * cpus)) hang=300 slack=900 ;;
+*) mem=$((384 + 64 * cpus)) hang=180 slack=600 ;;
+esac
+
+"$top/scripts/prepare.sh" "$flavor"
+echo "# make torture FLAVOR=$flavor TIME=$time SEED=$seed CPUS=$cpus${WITHOUT:+ WITHOUT=$WITHOUT}"
+"$top/scripts/guest.sh" -m "${mem}M" -c "$cpus" -t $((time + slack)) \
+	-a "no_timer_check torture_time=$time torture_seed=$seed torture_hang=$hang torture_without=${WITHOUT:-}" \
+	"$flavor" torture
