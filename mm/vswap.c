@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtual swap space: the device, its clusters, and who gets virtual slots.
+ * Virtual swap space: the device and its clusters.
  *
  * The virtual device is a swap_info_struct like any other, and the cluster
  * allocator of mm/swapfile.c serves it. What is different is that it has no
@@ -22,15 +22,18 @@
  * Whoever does not has to check the offset against si->max and use the cluster
  * within one RCU read-side critical section, as the *_unpinned() helpers do;
  * a spinlock held counts as one. Shrinking lowers si->max, waits for a grace
- * period, and unmaps only then.
+ * period, and unmaps only then. It waits without the mutex, as reclaim may want
+ * to grow meanwhile: then si->max is raised again over what is still mapped.
  *
- * What backs a slot is in mm/vswap_backing.c, the knobs in mm/vswap_sysfs.c.
+ * Who gets virtual slots is in mm/vswap_policy.c, what backs a slot in
+ * mm/vswap_backing.c, the knobs in mm/vswap_sysfs.c.
  */
 #define pr_fmt(fmt) "vswap: " fmt
 
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kmemleak.h>
+#include <linux/list.h>
 #include <linux/memblock.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -51,16 +54,16 @@
 #include "vswap_table.h"
 
 /*
- * Reclaim is told that there is no room for this long when hardly a page that it
- * tries is taken: fewer than one in VSWAP_TAKEN_RATIO, over an eighth of the
- * anonymous memory or VSWAP_DECLINED_MIN pages.
+ * How much a mapping may count on zswap to compress its data. Common compressors
+ * take memory of processes to a half or a third of its size.
  */
-#define VSWAP_GIVE_UP_TIME	HZ
-#define VSWAP_TAKEN_RATIO	16
-#define VSWAP_DECLINED_MIN	256
+#define VSWAP_OVERCOMMIT_RATIO	3
 
-/* How long free clusters are kept before their memory is given back. */
+/* How long clusters have to be free before their memory is given back. */
 #define VSWAP_SHRINK_DELAY	HZ
+
+/* How many pages of clusters to unmap at one go. */
+#define VSWAP_UNMAP_BATCH	512
 
 struct swap_info_struct *vswap_info __ro_after_init;
 
@@ -74,24 +77,27 @@ static struct lock_class_key vswap_cluster_lock_key;
 struct vswap_array {
 	struct vm_struct *area;		/* addresses for max_clusters */
 	unsigned long max_clusters;
-	unsigned long nr_pages;		/* mapped, protected by vswap_mutex */
+	unsigned long recent;		/* the last one that was freed of late */
+
+	/* Protected by vswap_mutex */
+	unsigned long nr_pages;		/* of clusters below si->max */
+	unsigned long nr_mapped;	/* with those that are to be given back */
+	bool grown;			/* since shrinking began */
 };
 
 static struct vswap_array vswap_array;
 
-/* Serializes growing and shrinking. Taken in reclaim. */
+/*
+ * Serializes growing and shrinking. Taken in reclaim, so it is never held for
+ * longer than it takes to deal with one page of clusters, or to unmap some.
+ */
 static DEFINE_MUTEX(vswap_mutex);
 
-static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
+struct vswap_event_counts {
+	unsigned long nr[NR_VSWAP_EVENTS];
+};
 
-static atomic_long_t vswap_events[NR_VSWAP_EVENTS];
-
-/* Pages that backends took and declined; the latter since the last judgement. */
-static DEFINE_PER_CPU(unsigned long, vswap_taken);
-static atomic_long_t vswap_declined;
-static unsigned long vswap_taken_before;	/* protected by vswap_judge_lock */
-static DEFINE_SPINLOCK(vswap_judge_lock);
-static unsigned long vswap_give_up_until;	/* jiffies, 0: never given up */
+static DEFINE_PER_CPU(struct vswap_event_counts, vswap_events);
 
 /* Where each CPU allocated last, by order: apart from the real devices'. */
 struct vswap_percpu {
@@ -201,7 +207,7 @@ out:
 	return err;
 }
 
-/* Map one more page of clusters and make them available. */
+/* Make one more page of clusters available, map it if it is not there yet. */
 static int vswap_grow_array(struct swap_info_struct *si,
 			    struct vswap_array *array)
 {
@@ -213,103 +219,201 @@ static int vswap_grow_array(struct swap_info_struct *si,
 	if (array->nr_pages == vswap_max_pages(array))
 		return -ENOSPC;
 
-	err = vswap_map_page(array);
-	if (err)
-		return err;
-
 	first = vswap_nr_clusters(array, array->nr_pages);
-	end = vswap_nr_clusters(array, ++array->nr_pages);
-	for (i = first; i < end; i++)
-		vswap_init_cluster(&si->cluster_info[i]);
+	end = vswap_nr_clusters(array, array->nr_pages + 1);
 
-	/* Pairs with vswap_cluster_exists(): initialized before it is seen. */
+	/*
+	 * A page that was about to be given back has all its clusters, and
+	 * they are as good as new. Somebody with a stale entry may have one
+	 * locked.
+	 */
+	if (array->nr_pages == array->nr_mapped) {
+		err = vswap_map_page(array);
+		if (err)
+			return err;
+		array->nr_mapped++;
+		for (i = first; i < end; i++)
+			vswap_init_cluster(&si->cluster_info[i]);
+		vswap_count_event(VSWAP_GROW);
+	}
+
+	array->nr_pages++;
+	array->grown = true;
+
+	/* Pairs with vswap_find_cluster(): initialized before it is seen. */
 	smp_store_release(&si->max, vswap_nr_slots(end));
 
 	/* Offset 0 means "none" to the allocator, so cluster 0 is not used. */
 	for (i = max(first, 1UL); i < end; i++)
 		vswap_add_free_cluster(si, &si->cluster_info[i]);
 
-	vswap_count_event(VSWAP_GROW);
 	return 0;
 }
 
-/* Give back the pages at the end of the array that hold free clusters only. */
-static void vswap_shrink_array(struct swap_info_struct *si,
-			       struct vswap_array *array)
+/*
+ * Take the last page of clusters out of use if all of them are free. It stays
+ * mapped for those who look up stale entries.
+ */
+static bool vswap_retire_page(struct swap_info_struct *si,
+			      struct vswap_array *array)
 {
-	unsigned long nr_clusters = vswap_nr_clusters(array, array->nr_pages);
-	unsigned long first = nr_clusters, nr_pages, end, i;
-	struct page *page;
+	unsigned long first, end, i;
 
 	lockdep_assert_held(&vswap_mutex);
 
-	/* Isolate what is free at the end, so that nobody allocates from it. */
-	while (first > 1 &&
-	       vswap_del_free_cluster(si, &si->cluster_info[first - 1])) {
-		first--;
-		cond_resched();
+	/* The first one may begin on the page before */
+	first = vswap_nr_clusters(array, array->nr_pages - 1);
+	end = vswap_nr_clusters(array, array->nr_pages);
+
+	/* Isolate them, so that nobody allocates from them */
+	for (i = end; i > max(first, 1UL); i--) {
+		if (!vswap_del_free_cluster(si, &si->cluster_info[i - 1]))
+			goto undo;
 	}
 
-	/* Keep the pages that hold a part of a cluster that stays. */
-	nr_pages = first <= 1 ? 0 :
-		   PFN_UP(first * sizeof(struct swap_cluster_info));
-	end = vswap_nr_clusters(array, nr_pages);
-	for (i = max(first, 1UL); i < end; i++)
+	array->nr_pages--;
+	WRITE_ONCE(si->max, vswap_nr_slots(first));
+	return true;
+
+undo:
+	for (; i < end; i++)
 		vswap_add_free_cluster(si, &si->cluster_info[i]);
+	return false;
+}
 
-	if (nr_pages == array->nr_pages)
-		return;
+/* Unmap pages at the end that are out of use, after a grace period. */
+static void vswap_unmap_pages(struct vswap_array *array, struct list_head *pages)
+{
+	unsigned long first, start, end;
 
-	WRITE_ONCE(si->max, vswap_nr_slots(end));
-	synchronize_rcu();
+	lockdep_assert_held(&vswap_mutex);
 
-	while (array->nr_pages > nr_pages) {
-		unsigned long addr = vswap_page_addr(array, --array->nr_pages);
+	first = max(array->nr_pages,
+		    array->nr_mapped - min(array->nr_mapped, VSWAP_UNMAP_BATCH));
+	start = vswap_page_addr(array, first);
+	end = vswap_page_addr(array, array->nr_mapped);
 
-		page = vmalloc_to_page((void *)addr);
+	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE) {
+		list_add(&vmalloc_to_page((void *)addr)->lru, pages);
 		kmemleak_free((void *)addr);
-		vm_area_unmap_pages(array->area, addr, addr + PAGE_SIZE);
+	}
+	/* One flush of all TLBs for all of them */
+	vm_area_unmap_pages(array->area, start, end);
+	vswap_count_events(VSWAP_SHRINK, array->nr_mapped - first);
+	array->nr_mapped = first;
+}
+
+static void vswap_free_unmapped(struct list_head *pages)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
 		__free_page(page);
-		vswap_count_event(VSWAP_SHRINK);
-		cond_resched();
 	}
 }
+
+/*
+ * Give back the pages at the end of the array that hold free clusters only, but
+ * for the first @keep pages. Gives way to who wants the device to grow.
+ *
+ * Returns false if that has happened and pages are left to be given back.
+ */
+static bool vswap_shrink_array(struct swap_info_struct *si,
+			       struct vswap_array *array, unsigned long keep)
+{
+	LIST_HEAD(pages);
+	bool idle;
+
+	mutex_lock(&vswap_mutex);
+	array->grown = false;
+	while (array->nr_pages > keep && !array->grown &&
+	       vswap_retire_page(si, array)) {
+		mutex_unlock(&vswap_mutex);
+		cond_resched();
+		mutex_lock(&vswap_mutex);
+	}
+	idle = array->nr_mapped == array->nr_pages;
+	mutex_unlock(&vswap_mutex);
+	if (idle)
+		return true;
+
+	synchronize_rcu();
+
+	mutex_lock(&vswap_mutex);
+	while (array->nr_mapped > array->nr_pages && !array->grown) {
+		vswap_unmap_pages(array, &pages);
+		mutex_unlock(&vswap_mutex);
+		cond_resched();
+		mutex_lock(&vswap_mutex);
+	}
+	idle = array->nr_mapped == array->nr_pages;
+	mutex_unlock(&vswap_mutex);
+
+	vswap_free_unmapped(&pages);
+	return idle;
+}
+
+static void vswap_shrink_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(vswap_shrink_work, vswap_shrink_work_fn);
 
 static void vswap_shrink_work_fn(struct work_struct *work)
 {
-	mutex_lock(&vswap_mutex);
-	vswap_shrink_array(vswap_info, &vswap_array);
-	mutex_unlock(&vswap_mutex);
-}
+	struct vswap_array *array = &vswap_array;
+	unsigned long recent = xchg(&array->recent, 0);
+	unsigned long keep = 0;
 
-static DECLARE_DELAYED_WORK(vswap_shrink_work, vswap_shrink_work_fn);
+	/*
+	 * Usage goes up and down. What has been in use since the last time is
+	 * likely to be used again soon.
+	 */
+	if (recent)
+		keep = PFN_UP((recent + 1) * sizeof(struct swap_cluster_info));
+
+	if (!vswap_shrink_array(vswap_info, array, keep) || recent)
+		queue_delayed_work(system_dfl_wq, &vswap_shrink_work,
+				   VSWAP_SHRINK_DELAY);
+}
 
 /**
  * vswap_cluster_freed - Note that a cluster has become free.
  * @si: the device it is on, virtual or not.
+ * @ci: the cluster.
  *
- * Context: Any. The caller may hold cluster locks.
+ * Context: Any. The caller holds the lock of @ci.
  */
-void vswap_cluster_freed(struct swap_info_struct *si)
+void vswap_cluster_freed(struct swap_info_struct *si,
+			 struct swap_cluster_info *ci)
 {
-	if (swap_is_vswap(si) && !delayed_work_pending(&vswap_shrink_work))
+	unsigned long index;
+
+	if (!swap_is_vswap(si))
+		return;
+
+	/* This is a hint: of two at a time, it does not matter who wins */
+	index = ci - si->cluster_info;
+	if (index > READ_ONCE(vswap_array.recent))
+		WRITE_ONCE(vswap_array.recent, index);
+	if (!delayed_work_pending(&vswap_shrink_work))
 		queue_delayed_work(system_dfl_wq, &vswap_shrink_work,
 				   VSWAP_SHRINK_DELAY);
 }
 
 /**
  * vswap_grow - Add clusters to the virtual device unless it has free ones.
+ * @contended: add some even so, others have been faster to take the free ones.
  *
- * Context: May sleep; does not enter reclaim, from where it is called.
- * Return: true if there are free clusters now.
+ * Context: May sleep, but not for long; does not enter reclaim, from where it is
+ * called.
+ * Return: true if there are free clusters now. They may be gone in a moment.
  */
-bool vswap_grow(void)
+bool vswap_grow(bool contended)
 {
 	struct swap_info_struct *si = vswap_info;
 	int err = 0;
 
 	mutex_lock(&vswap_mutex);
-	if (list_empty(&si->free_clusters))
+	if (contended || list_empty(&si->free_clusters))
 		err = vswap_grow_array(si, &vswap_array);
 	mutex_unlock(&vswap_mutex);
 
@@ -344,133 +448,8 @@ void vswap_set_next_offset(unsigned int order, unsigned long offset)
 }
 
 /*
- * Policy
+ * What others ask about the device
  */
-
-enum vswap_mode vswap_get_mode(void)
-{
-	return READ_ONCE(vswap_mode);
-}
-
-/**
- * vswap_set_mode - Choose which folios get virtual slots from now on.
- * @mode: the mode.
- *
- * Slots that are in use stay what they are until they are freed.
- *
- * Context: Any.
- */
-void vswap_set_mode(enum vswap_mode mode)
-{
-	WRITE_ONCE(vswap_mode, mode);
-}
-
-/**
- * vswap_usable - Can pages be swapped out without a real device?
- *
- * Context: Any.
- * Return: true if virtual slots are handed out and zswap is there to fill them,
- * whether or not it has room at the moment.
- */
-bool vswap_usable(void)
-{
-	return vswap_info && vswap_get_mode() != VSWAP_NEVER &&
-	       zswap_is_enabled();
-}
-
-/**
- * vswap_note_taken - Note that a backend has taken a page.
- *
- * Context: Any.
- */
-void vswap_note_taken(void)
-{
-	this_cpu_inc(vswap_taken);
-}
-
-/**
- * vswap_note_declined - Note that no backend has taken a folio.
- * @nr_pages: size of the folio.
- *
- * Where zswap has room but the data can't be compressed, and there is no device
- * for it, reclaim would go on and on compressing the same pages, and what little
- * it does gain would keep the OOM killer away. So judge now and then whether it
- * is worth it, and give up for a while if not.
- *
- * Context: Any.
- */
-void vswap_note_declined(unsigned int nr_pages)
-{
-	unsigned long anon, declined, taken = 0;
-	int cpu;
-
-	vswap_count_event(VSWAP_DECLINED);
-	declined = atomic_long_add_return(nr_pages, &vswap_declined);
-	if (declined < VSWAP_DECLINED_MIN)
-		return;
-	anon = global_node_page_state(NR_ACTIVE_ANON) +
-	       global_node_page_state(NR_INACTIVE_ANON);
-	if (declined < anon / 8 || !spin_trylock(&vswap_judge_lock))
-		return;
-
-	for_each_possible_cpu(cpu)
-		taken += per_cpu(vswap_taken, cpu);
-	if ((taken - vswap_taken_before) * VSWAP_TAKEN_RATIO < declined) {
-		WRITE_ONCE(vswap_give_up_until, jiffies + VSWAP_GIVE_UP_TIME);
-		vswap_count_event(VSWAP_GIVE_UP);
-	}
-	vswap_taken_before = taken;
-	atomic_long_set(&vswap_declined, 0);
-	spin_unlock(&vswap_judge_lock);
-}
-
-static bool vswap_given_up(void)
-{
-	unsigned long until = READ_ONCE(vswap_give_up_until);
-
-	return until && time_before(jiffies, until);
-}
-
-/* The room there is for pages that are as good or bad as those of late. */
-static unsigned long vswap_room(void)
-{
-	return vswap_given_up() ? 0 : zswap_headroom_pages();
-}
-
-/**
- * vswap_free_pages - Estimate how much more virtual slots can take.
- *
- * The room that zswap's pool has left, as if no page could be compressed; none
- * if it has turned out that hardly any page is taken. This is for decisions
- * about reclaim, it is no capacity to be shown to users.
- *
- * Context: Any.
- * Return: Number of pages, 0 if reclaim need not try.
- */
-unsigned long vswap_free_pages(void)
-{
-	return vswap_usable() ? vswap_room() : 0;
-}
-EXPORT_SYMBOL_GPL(vswap_free_pages);
-
-/**
- * vswap_add_free_pages - Add what virtual slots can take for a cgroup.
- * @nr_swap_pages: what devices can take for it, in pages; may be negative.
- * @memcg: the cgroup, NULL for none.
- *
- * Context: Any, the caller makes sure that @memcg stays.
- * Return: Number of pages of @memcg that can be swapped out by either way; if
- * devices can take many, they alone.
- */
-long vswap_add_free_pages(long nr_swap_pages, struct mem_cgroup *memcg)
-{
-	/* It only matters whether there are some, and those are enough */
-	if (nr_swap_pages >= SWAPFILE_CLUSTER)
-		return nr_swap_pages;
-
-	return max(nr_swap_pages, 0L) +
-	       mem_cgroup_zswap_headroom(memcg, vswap_free_pages());
-}
 
 /**
  * vswap_used_pages - The number of virtual slots in use.
@@ -484,14 +463,44 @@ unsigned long vswap_used_pages(void)
 }
 
 /**
- * vswap_limit_pages - How many pages virtual slots can name at the most.
+ * vswap_extra_pages - The number of pages that are out but on no device.
  *
  * Context: Any.
- * Return: Number of pages, 0 if no page can be swapped out to a virtual slot.
+ * Return: Number of virtual slots in use without a slot of a device.
  */
-unsigned long vswap_limit_pages(void)
+unsigned long vswap_extra_pages(void)
 {
-	return vswap_usable() ? vswap_nr_slots(vswap_array.max_clusters) : 0;
+	long pages = vswap_used_pages();
+
+	/* A device that is not in use has none */
+	for (int type = 0; type < SWP_TYPE_VSWAP; type++) {
+		struct swap_info_struct *si = READ_ONCE(swap_info[type]);
+
+		if (si)
+			pages -= atomic_long_read(&si->rmap_pages);
+	}
+
+	/* All of them move while they are read */
+	return max(pages, 0L);
+}
+
+/**
+ * vswap_overcommit_pages - By how much zswap extends memory at its best.
+ *
+ * For the heuristic that refuses mappings which are obviously too large. A full
+ * pool is taken to hold VSWAP_OVERCOMMIT_RATIO times its size, and takes the
+ * place of once its size. If the pool may take all of the memory, that makes as
+ * many times the memory in all.
+ *
+ * Context: Any.
+ * Return: Number of pages, 0 if no page can be swapped out without a device.
+ */
+unsigned long vswap_overcommit_pages(void)
+{
+	if (!vswap_usable())
+		return 0;
+
+	return zswap_max_pages() * (VSWAP_OVERCOMMIT_RATIO - 1);
 }
 
 /**
@@ -509,45 +518,13 @@ void vswap_note_device(struct swap_info_struct *si)
 				    (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS));
 }
 
-/**
- * vswap_wanted - Should a folio get virtual slots?
- * @folio: folio that is about to be swapped out.
- *
- * In mode auto, if its cgroup may use zswap and zswap has room or can make some
- * by writing to a device. If it turns out that zswap does not take the folio,
- * the device takes it instead.
- *
- * Context: The caller holds the folio lock. Does not sleep.
- * Return: true for virtual slots, false for plain ones.
- */
-bool vswap_wanted(struct folio *folio)
-{
-	bool wanted;
-
-	KUNIT_STATIC_STUB_REDIRECT(vswap_wanted, folio);
-
-	if (vswap_get_mode() == VSWAP_ALWAYS)
-		return vswap_info && (total_swap_pages || zswap_is_enabled());
-	if (!vswap_usable())
-		return false;
-
-	rcu_read_lock();
-	if (atomic_long_read(&nr_swap_pages) > 0)
-		wanted = mem_cgroup_zswap_allowed(folio_memcg(folio));
-	else
-		wanted = mem_cgroup_zswap_headroom(folio_memcg(folio), vswap_room());
-	rcu_read_unlock();
-
-	return wanted;
-}
-
 /*
  * Statistics
  */
 
 void vswap_count_events(enum vswap_event event, unsigned long nr)
 {
-	atomic_long_add(nr, &vswap_events[event]);
+	this_cpu_add(vswap_events.nr[event], nr);
 }
 
 /**
@@ -559,49 +536,69 @@ void vswap_count_events(enum vswap_event event, unsigned long nr)
  */
 unsigned long vswap_event_count(enum vswap_event event)
 {
-	return atomic_long_read(&vswap_events[event]);
+	unsigned long nr = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		nr += READ_ONCE(per_cpu(vswap_events, cpu).nr[event]);
+
+	return nr;
 }
 
+static void vswap_count_slot(unsigned long swp_tb, unsigned long word,
+			     struct vswap_counts *counts)
+{
+	if (swp_tb_is_null(swp_tb))
+		return;
+
+	counts->slots_used++;
+	if (vswap_tb_is_zswap(word))
+		counts->slots_zswap++;
+	else if (vswap_tb_is_slot(word))
+		counts->slots_device++;
+	else if (vswap_tb_is_poison(word))
+		counts->slots_poison++;
+	else if (swp_tb_is_countable(swp_tb) && (swp_tb & SWP_TB_ZERO_FLAG))
+		counts->slots_zero++;
+	else
+		counts->slots_cached++;
+}
+
+/*
+ * Tables are freed by RCU, so what is read here are words of tables, though maybe
+ * of one that has just been freed. All else is only looked at, not into.
+ */
 static void vswap_count_cluster(struct swap_cluster_info *ci,
 				struct vswap_counts *counts)
 {
-	unsigned long swp_tb, word;
+	struct swap_table *backing = READ_ONCE(ci->backing);
+	atomic_long_t *table = rcu_dereference(ci->table);
+	unsigned long word = VSWAP_TB_NULL;
 
-	spin_lock(&ci->lock);
-	if (!rcu_access_pointer(ci->table))
-		goto out;
+	/* Otherwise zero flags are in a bitmap that is not freed by RCU */
+	BUILD_BUG_ON(!SWAP_TABLE_HAS_ZEROFLAG);
+
+	if (!table)
+		return;
 
 	counts->clusters_used++;
 	counts->memory += sizeof(struct swap_table);
 #ifdef CONFIG_MEMCG
-	if (ci->memcg_table)
+	if (READ_ONCE(ci->memcg_table))
 		counts->memory += sizeof(*ci->memcg_table);
 #endif
-	if (ci->extend_table)
+	if (READ_ONCE(ci->extend_table))
 		counts->memory += SWAPFILE_CLUSTER * sizeof(*ci->extend_table);
-	if (ci->backing) {
+	if (backing) {
 		counts->backing_tables++;
-		counts->memory += sizeof(struct swap_table);
+		counts->memory += sizeof(*backing);
 	}
 
 	for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++) {
-		swp_tb = __swap_table_get(ci, i);
-		if (swp_tb_is_null(swp_tb))
-			continue;
-		counts->slots_used++;
-		word = ci->backing ? atomic_long_read(&ci->backing->entries[i]) :
-				     VSWAP_TB_NULL;
-		if (vswap_tb_is_zswap(word))
-			counts->slots_zswap++;
-		else if (vswap_tb_is_slot(word))
-			counts->slots_device++;
-		else if (__swap_table_test_zero(ci, i))
-			counts->slots_zero++;
-		else
-			counts->slots_cached++;
+		if (backing)
+			word = atomic_long_read(&backing->entries[i]);
+		vswap_count_slot(atomic_long_read(&table[i]), word, counts);
 	}
-out:
-	spin_unlock(&ci->lock);
 }
 
 /**
@@ -609,26 +606,31 @@ out:
  * @counts: filled in.
  *
  * Walks all clusters, which takes some microseconds for each: this is for
- * people who look, nothing on a path that matters keeps counters for it.
+ * people who look, nothing on a path that matters keeps counters for it, or
+ * waits for it. No lock is taken, so what changes meanwhile may be counted or
+ * not.
  *
  * Context: May sleep.
  */
 void vswap_count(struct vswap_counts *counts)
 {
 	struct swap_info_struct *si = vswap_info;
+	struct swap_cluster_info *ci;
 
 	memset(counts, 0, sizeof(*counts));
 	if (!si)
 		return;
 
-	mutex_lock(&vswap_mutex);
-	counts->clusters = vswap_nr_clusters(&vswap_array, vswap_array.nr_pages);
-	counts->memory = vswap_array.nr_pages << PAGE_SHIFT;
+	counts->memory = READ_ONCE(vswap_array.nr_mapped) << PAGE_SHIFT;
+	counts->clusters = READ_ONCE(si->max) / SWAPFILE_CLUSTER;
 	for (unsigned long i = 1; i < counts->clusters; i++) {
-		vswap_count_cluster(&si->cluster_info[i], counts);
+		rcu_read_lock();
+		ci = vswap_find_cluster(si, vswap_nr_slots(i));
+		if (ci)
+			vswap_count_cluster(ci, counts);
+		rcu_read_unlock();
 		cond_resched();
 	}
-	mutex_unlock(&vswap_mutex);
 }
 
 /*

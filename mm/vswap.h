@@ -8,8 +8,10 @@
 
 #include <linux/swap.h>
 #include <linux/swapops.h>
+#include <linux/writeback.h>
 #include <linux/zswap.h>
 
+struct seq_buf;
 struct swap_cluster_info;
 struct zswap_entry;
 
@@ -40,6 +42,34 @@ enum vswap_backed {
 	VSWAP_BACKED_SLOT,	/* it is in a slot of a device */
 };
 
+/* Numbers of zswap entries, for mm/vswap_validate.c */
+struct zswap_counts {
+	unsigned long stored;
+	unsigned long incompressible;	/* of these */
+	unsigned long direct;		/* of these, on compressed RAM */
+};
+
+#ifdef CONFIG_ZSWAP
+unsigned long zswap_max_pages(void);
+const char *zswap_check_entry(const struct zswap_entry *entry, swp_entry_t swp,
+			      struct zswap_counts *counts);
+void zswap_read_counts(struct zswap_counts *counts);
+#else
+static inline unsigned long zswap_max_pages(void)
+{
+	return 0;
+}
+
+static inline const char *zswap_check_entry(const struct zswap_entry *entry,
+					    swp_entry_t swp,
+					    struct zswap_counts *counts)
+{
+	return "a zswap entry without zswap";
+}
+
+static inline void zswap_read_counts(struct zswap_counts *counts) {}
+#endif
+
 #ifdef CONFIG_VSWAP
 
 enum vswap_mode {
@@ -56,6 +86,7 @@ struct vswap_counts {
 	unsigned long slots_zero;	/* known to be all zeroes */
 	unsigned long slots_zswap;	/* stored in zswap */
 	unsigned long slots_device;	/* in a slot of a device */
+	unsigned long slots_poison;	/* lost, reading them is an error */
 	unsigned long clusters;		/* clusters that exist */
 	unsigned long clusters_used;	/* clusters with a swap table */
 	unsigned long backing_tables;	/* clusters with a backing table */
@@ -89,21 +120,30 @@ static inline bool swap_entry_is_virtual(swp_entry_t entry)
 	return swp_type(entry) == SWP_TYPE_VSWAP;
 }
 
-/* The swap layer's side: mm/vswap.c */
+/* Who gets virtual slots, and what reclaim may count on: mm/vswap_policy.c */
 bool vswap_wanted(struct folio *folio);
-long vswap_add_free_pages(long nr_swap_pages, struct mem_cgroup *memcg);
-bool vswap_grow(void);
-void vswap_note_device(struct swap_info_struct *si);
-void vswap_cluster_freed(struct swap_info_struct *si);
-unsigned long vswap_next_offset(unsigned int order);
-void vswap_set_next_offset(unsigned int order, unsigned long offset);
+bool vswap_plain_allowed(struct folio *folio);
+long vswap_device_room(struct mem_cgroup *memcg);
+long vswap_headroom(struct mem_cgroup *memcg, int nid);
+void vswap_note_taken(struct folio *folio, unsigned int nr_pages);
+void vswap_note_declined(struct folio *folio, unsigned int nr_pages);
 enum vswap_mode vswap_get_mode(void);
 void vswap_set_mode(enum vswap_mode mode);
+
+/* Large folios that zswap takes in part: mm/vswap_split.c */
+unsigned int vswap_pages_stored(struct folio *folio);
+int vswap_keep(struct folio *folio, struct list_head *folio_list);
+
+/* The swap layer's side: mm/vswap.c */
+bool vswap_grow(bool contended);
+void vswap_note_device(struct swap_info_struct *si);
+void vswap_cluster_freed(struct swap_info_struct *si,
+			 struct swap_cluster_info *ci);
+unsigned long vswap_next_offset(unsigned int order);
+void vswap_set_next_offset(unsigned int order, unsigned long offset);
 void vswap_count(struct vswap_counts *counts);
 unsigned long vswap_event_count(enum vswap_event event);
 void vswap_count_events(enum vswap_event event, unsigned long nr);
-void vswap_note_taken(void);
-void vswap_note_declined(unsigned int nr_pages);
 
 /* Where the data is: mm/vswap_backing.c */
 void vswap_free_backing_table(struct swap_cluster_info *ci);
@@ -115,7 +155,10 @@ enum vswap_backed vswap_page_backing(struct folio *folio, unsigned int first,
 bool vswap_read_lost(struct folio *folio);
 bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
 		       unsigned int nr);
+bool vswap_reads_alone(struct folio *folio);
+void vswap_load_failed(swp_entry_t swp);
 bool vswap_drop_unread(struct folio *folio);
+vm_fault_t vswap_fault_unread(struct folio *folio);
 atomic_long_t *vswap_get_backing_words(swp_entry_t swp);
 unsigned long vswap_get_backing(swp_entry_t swp);
 int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
@@ -141,7 +184,9 @@ unsigned int vswap_free_slots(struct swap_cluster_info *ci,
 			      unsigned int ci_off, unsigned int nr);
 void vswap_free_slot(swp_entry_t swp, unsigned long word);
 swp_entry_t vswap_peek_slot(swp_entry_t swp);
+bool vswap_slot_is_synchronous(swp_entry_t slot);
 bool vswap_is_synchronous(swp_entry_t swp);
+swp_entry_t vswap_slot_owner(swp_entry_t slot);
 void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp);
 int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb);
 int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot);
@@ -149,6 +194,9 @@ void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot);
 struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot);
 void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
 		     int rw);
+
+/* Looking for inconsistencies, CONFIG_DEBUG_VM only: mm/vswap_validate.c */
+int vswap_validate(struct seq_buf *report);
 
 #ifdef CONFIG_DEBUG_VM
 void vswap_assert_backed(struct swap_cluster_info *ci, swp_entry_t entry,
@@ -180,13 +228,32 @@ static inline bool vswap_wanted(struct folio *folio)
 	return false;
 }
 
-static inline long vswap_add_free_pages(long nr_swap_pages,
-					struct mem_cgroup *memcg)
+static inline long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
-	return nr_swap_pages;
+	return 0;
 }
 
-static inline bool vswap_grow(void)
+static inline bool vswap_plain_allowed(struct folio *folio)
+{
+	return true;
+}
+
+static inline void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
+{
+}
+
+static inline unsigned int vswap_pages_stored(struct folio *folio)
+{
+	return 0;
+}
+
+static inline int vswap_keep(struct folio *folio, struct list_head *folio_list)
+{
+	folio_mark_dirty(folio);
+	return AOP_WRITEPAGE_ACTIVATE;
+}
+
+static inline bool vswap_grow(bool contended)
 {
 	return false;
 }
@@ -195,7 +262,8 @@ static inline void vswap_note_device(struct swap_info_struct *si)
 {
 }
 
-static inline void vswap_cluster_freed(struct swap_info_struct *si)
+static inline void vswap_cluster_freed(struct swap_info_struct *si,
+				       struct swap_cluster_info *ci)
 {
 }
 
@@ -248,9 +316,19 @@ static inline bool vswap_reads_apart(struct swap_cluster_info *ci,
 	return false;
 }
 
+static inline bool vswap_reads_alone(struct folio *folio)
+{
+	return false;
+}
+
 static inline bool vswap_drop_unread(struct folio *folio)
 {
 	return false;
+}
+
+static inline vm_fault_t vswap_fault_unread(struct folio *folio)
+{
+	return VM_FAULT_SIGBUS;
 }
 
 static inline bool vswap_may_write(struct folio *folio, bool allowed)
@@ -280,6 +358,11 @@ static inline bool vswap_is_synchronous(swp_entry_t swp)
 	return false;
 }
 
+static inline swp_entry_t vswap_slot_owner(swp_entry_t slot)
+{
+	return slot;
+}
+
 static inline void vswap_hint_unused(struct swap_cluster_info *ci,
 				     swp_entry_t swp)
 {
@@ -301,6 +384,17 @@ static inline void vswap_assert_backed(struct swap_cluster_info *ci,
 }
 
 #endif /* CONFIG_VSWAP */
+
+/*
+ * How many pages of @memcg on @nid can be swapped out? Of all if it is NULL. An
+ * estimate: more than 0 if reclaim should try.
+ */
+static inline long swap_headroom(struct mem_cgroup *memcg, int nid)
+{
+	if (IS_ENABLED(CONFIG_VSWAP))
+		return vswap_headroom(memcg, nid);
+	return memcg ? mem_cgroup_get_nr_swap_pages(memcg) : get_nr_swap_pages();
+}
 
 static inline void vswap_count_event(enum vswap_event event)
 {

@@ -17,8 +17,10 @@
  * the two. The table itself is installed once, by the first who needs it, and
  * freed with the cluster's last slot.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/vswap.h>
 #include <linux/zswap.h>
 #include <kunit/static_stub.h>
@@ -30,19 +32,40 @@
 static struct swap_table *vswap_alloc_backing_table(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_backing_table);
-	return swap_table_alloc(GFP_KERNEL | __GFP_NOWARN);
+	return swap_table_alloc(GFP_KERNEL | SWAP_TABLE_GFP | __GFP_ACCOUNT);
+}
+
+/* Who owns the folio in the swap cache under a slot, for a table to be charged. */
+static struct mem_cgroup *vswap_get_owner(swp_entry_t swp)
+{
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
+	unsigned long swp_tb = swap_table_get(ci, swp_cluster_offset(swp));
+
+	/* Not there in KUnit tests only */
+	return swp_tb_is_folio(swp_tb) ?
+	       get_mem_cgroup_from_folio(swp_tb_to_folio(swp_tb)) : NULL;
 }
 
 /* The backing table of a pinned slot's cluster, made if there is none. */
-static struct swap_table *vswap_get_backing_table(struct swap_cluster_info *ci)
+static struct swap_table *vswap_get_backing_table(swp_entry_t swp)
 {
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
 	struct swap_table *table = READ_ONCE(ci->backing);
+	struct mem_cgroup *memcg, *old_memcg;
+	unsigned int noreclaim_flag;
 	struct swap_table *new;
 
 	if (likely(table))
 		return table;
 
+	/* As the other tables of a cluster, see swap_alloc_virtual() */
+	noreclaim_flag = memalloc_noreclaim_save();
+	memcg = vswap_get_owner(swp);
+	old_memcg = set_active_memcg(memcg);
 	new = vswap_alloc_backing_table();
+	set_active_memcg(old_memcg);
+	mem_cgroup_put(memcg);
+	memalloc_noreclaim_restore(noreclaim_flag);
 	if (!new) {
 		vswap_count_event(VSWAP_TABLE_FAIL);
 		return NULL;
@@ -71,7 +94,7 @@ atomic_long_t *vswap_get_backing_words(swp_entry_t swp)
 {
 	struct swap_table *table;
 
-	table = vswap_get_backing_table(__swap_entry_to_cluster(swp));
+	table = vswap_get_backing_table(swp);
 	return table ? &table->entries[swp_cluster_offset(swp)] : NULL;
 }
 
@@ -124,7 +147,6 @@ int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
 	*old = vswap_tb_is_zswap(prev) ? vswap_tb_to_zswap(prev) : NULL;
 	if (vswap_tb_is_slot(prev))
 		vswap_free_slot(swp, prev);
-	vswap_note_taken();
 
 	return 0;
 }
@@ -335,10 +357,13 @@ bool vswap_read_lost(struct folio *folio)
  * @nr: number of slots.
  *
  * If one of the pages can't be read, a large folio for all of them would make
- * all of them fail.
+ * all of them fail. If one is on a slow device, who needs one that is not would
+ * have to wait for it: large folios are for what needs no readahead, see
+ * vswap_is_synchronous().
  *
  * Context: The caller holds the cluster lock.
- * Return: true if it is known of one of the pages that it can't be read.
+ * Return: true if it is known of one of the pages that it can't be read, or that
+ * it is on a slow device.
  */
 bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
 		       unsigned int nr)
@@ -351,9 +376,10 @@ bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
 	for (; nr; nr--, ci_off++) {
 		unsigned long word = atomic_long_read(&table->entries[ci_off]);
 
-		if (vswap_tb_is_poison(word))
+		if (vswap_tb_is_poison(word) || vswap_tb_has_failed(word))
 			return true;
-		if (vswap_tb_is_slot(word) && (word & VSWAP_TB_SLOT_FAILED))
+		if (vswap_tb_is_slot(word) &&
+		    !vswap_slot_is_synchronous(vswap_tb_to_slot(word)))
 			return true;
 		if (vswap_tb_is_null(word) && !__swap_table_test_zero(ci, ci_off))
 			return true;
@@ -363,33 +389,101 @@ bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
 }
 
 /**
- * vswap_drop_unread - Drop a large folio that could not be read.
- * @folio: folio that is not up to date.
+ * vswap_reads_alone - Must a page be read in a request of its own?
+ * @folio: folio of one page to be read from a device, in the swap cache.
  *
- * What is behind it is as it was, and the pages that can be read can be read one
- * by one.
+ * What failed before may have failed for the sake of a neighbour.
  *
  * Context: The caller holds the folio lock.
- * Return: true if @folio has been taken out of the swap cache, and won't come
- * back as large as it is; false if there is nothing better than to fail.
+ * Return: true if the slot of a device behind @folio has failed before.
+ */
+bool vswap_reads_alone(struct folio *folio)
+{
+	return folio_swap_is_virtual(folio) &&
+	       vswap_tb_has_failed(vswap_get_backing(folio->swap));
+}
+
+/**
+ * vswap_load_failed - Note that zswap could not decompress a page.
+ * @swp: virtual swap entry of the page, backed by a zswap entry.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ */
+void vswap_load_failed(swp_entry_t swp)
+{
+	atomic_long_t *word = vswap_backing_word(swp);
+
+	VM_WARN_ON_ONCE(!vswap_tb_is_zswap(atomic_long_read(word)));
+	atomic_long_or(VSWAP_TB_ZSWAP_FAILED, word);
+}
+
+/*
+ * Has a read for this page alone failed? A device is asked once more by who
+ * comes next: it may have recovered.
+ */
+static bool vswap_failed_alone(swp_entry_t swp)
+{
+	atomic_long_t *word = vswap_backing_word(swp);
+	unsigned long prev = word ? atomic_long_read(word) : VSWAP_TB_NULL;
+
+	if (!vswap_tb_is_slot(prev))
+		return true;
+	atomic_long_set(word, prev & ~VSWAP_TB_SLOT_ALONE);
+	return (prev & VSWAP_TB_SLOT_MASK) != VSWAP_TB_SLOT_FAILED;
+}
+
+/**
+ * vswap_drop_unread - Drop a folio that could not be read, to read it again.
+ * @folio: folio that is not up to date.
+ *
+ * Another page may be to blame for it: one of the same large folio, or of the
+ * same request. What is behind @folio is as it was, and is read page by page
+ * next time, each with a request of its own.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: true if @folio has been taken out of the swap cache, and a part of it
+ * won't come back together with another; false if there is nothing better than
+ * to fail.
  */
 bool vswap_drop_unread(struct folio *folio)
 {
 	struct swap_cluster_info *ci;
-	bool apart;
+	bool again;
 
-	if (!folio_test_large(folio) || !folio_test_swapcache(folio) ||
-	    !folio_swap_is_virtual(folio))
+	if (!folio_test_swapcache(folio) || !folio_swap_is_virtual(folio))
 		return false;
 
-	ci = swap_cluster_get_and_lock(folio);
-	apart = vswap_reads_apart(ci, swp_cluster_offset(folio->swap),
-				  folio_nr_pages(folio));
-	swap_cluster_unlock(ci);
-	if (apart)
+	if (folio_test_large(folio)) {
+		ci = swap_cluster_get_and_lock(folio);
+		again = vswap_reads_apart(ci, swp_cluster_offset(folio->swap),
+					  folio_nr_pages(folio));
+		swap_cluster_unlock(ci);
+	} else {
+		again = !vswap_failed_alone(folio->swap);
+	}
+	if (again)
 		swap_cache_del_folio(folio);
 
-	return apart;
+	return again;
+}
+
+/**
+ * vswap_fault_unread - What a fault does about a folio that could not be read.
+ * @folio: folio that is not up to date.
+ *
+ * It is not kept, for the reason may have passed when somebody comes next.
+ *
+ * Context: The caller holds the folio lock, and a reference beside that of the
+ * swap cache.
+ * Return: 0 if the fault is to be tried again, or VM_FAULT_SIGBUS.
+ */
+vm_fault_t vswap_fault_unread(struct folio *folio)
+{
+	if (vswap_drop_unread(folio))
+		return 0;
+	if (folio_test_swapcache(folio) && folio_swap_is_virtual(folio))
+		swap_cache_del_folio(folio);
+	return VM_FAULT_SIGBUS;
 }
 
 /**

@@ -24,6 +24,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/slab.h>
 #include <linux/vswap.h>
 #include <kunit/static_stub.h>
 #include "internal.h"
@@ -43,10 +44,29 @@ static void vswap_free_range(swp_entry_t slot, unsigned int nr)
 	swap_free_rmap_slots(slot, nr);
 }
 
+static bool vswap_has_free_slots(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_has_free_slots);
+	return swap_has_free_slots();
+}
+
 static unsigned int vswap_slots_in_extent(swp_entry_t slot, unsigned int nr)
 {
 	KUNIT_STATIC_STUB_REDIRECT(vswap_slots_in_extent, slot, nr);
 	return swap_slots_in_extent(slot, nr);
+}
+
+static int vswap_charge(unsigned short id, unsigned int nr)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_charge, id, nr);
+	return nr ? mem_cgroup_charge_slots(id, nr) : 0;
+}
+
+static void vswap_uncharge(unsigned short id, unsigned int nr)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vswap_uncharge, id, nr);
+	if (nr)
+		mem_cgroup_uncharge_slots(id, nr);
 }
 
 /* How many of @nr words from @word on name slots that follow each other? */
@@ -95,7 +115,7 @@ unsigned int vswap_cut_slots(struct swap_cluster_info *ci, unsigned int ci_off,
 
 	for (i = 0; i < nr; i++)
 		atomic_long_set(&word[i], VSWAP_TB_NULL);
-	mem_cgroup_uncharge_slots(id, nr);
+	vswap_uncharge(id, nr);
 	*run = (struct vswap_run) { .slot = slot, .nr = nr };
 
 	return nr;
@@ -180,27 +200,118 @@ static unsigned short vswap_owner(swp_entry_t swp)
 void vswap_free_slot(swp_entry_t swp, unsigned long word)
 {
 	vswap_free_range(vswap_tb_to_slot(word), 1);
-	mem_cgroup_uncharge_slots(vswap_owner(swp), 1);
+	vswap_uncharge(vswap_owner(swp), 1);
 }
 
-/* Are there good slots behind all pages of a folio? */
-static bool vswap_folio_has_slots(atomic_long_t *words, unsigned int nr)
+/* Does a word name a slot that may be written to? */
+static bool vswap_tb_is_good_slot(unsigned long word)
 {
+	return vswap_tb_is_slot(word) && !(word & VSWAP_TB_SLOT_FAILED);
+}
+
+/* Slots behind the pages of a folio. */
+struct vswap_slot_counts {
+	unsigned int good;	/* may be used again */
+	unsigned int failed;
+};
+
+static struct vswap_slot_counts vswap_count_slots(atomic_long_t *words,
+						  unsigned int nr)
+{
+	struct vswap_slot_counts counts = {};
+
 	for (unsigned int i = 0; i < nr; i++) {
 		unsigned long word = atomic_long_read(&words[i]);
 
-		if (!vswap_tb_is_slot(word) || (word & VSWAP_TB_SLOT_FAILED))
-			return false;
+		if (vswap_tb_is_good_slot(word))
+			counts.good++;
+		else if (vswap_tb_is_slot(word))
+			counts.failed++;
 	}
 
-	return true;
+	return counts;
 }
 
-/* Have words name slots that follow each other. */
+/* Let go of all that is behind a folio but slots. */
+static void vswap_release_others(atomic_long_t *words, unsigned int nr,
+				 swp_entry_t swp)
+{
+	for (unsigned int i = 0; i < nr; i++, swp.val++) {
+		unsigned long word = atomic_long_read(&words[i]);
+
+		if (vswap_tb_is_poison(word))
+			atomic_long_set(&words[i], VSWAP_TB_NULL);
+		else if (vswap_tb_is_zswap(word))
+			zswap_invalidate(swp);
+	}
+}
+
+/* Have words name slots that follow each other, instead of others. */
 static void vswap_set_slots(atomic_long_t *words, unsigned int nr, swp_entry_t slot)
 {
-	for (unsigned int i = 0; i < nr; i++, slot.val++)
+	for (unsigned int i = 0; i < nr; i++, slot.val++) {
+		unsigned long old = atomic_long_read(&words[i]);
+
 		atomic_long_set(&words[i], slot_to_vswap_tb(slot));
+		/* The new one takes over its charge */
+		if (vswap_tb_is_slot(old))
+			vswap_free_range(vswap_tb_to_slot(old), 1);
+	}
+}
+
+/*
+ * Put single slots behind the pages of a folio that have none, or one that has
+ * failed. The latter are held until all pages have others, in @held, which has
+ * room for them. If there are no others, they get another try.
+ */
+static bool vswap_set_single_slots(atomic_long_t *words, unsigned int nr,
+				   swp_entry_t swp, swp_entry_t *held)
+{
+	unsigned int i, nr_held = 0;
+	swp_entry_t slot;
+
+	for (i = 0; i < nr; i++, swp.val++) {
+		unsigned long word = atomic_long_read(&words[i]);
+
+		if (vswap_tb_is_good_slot(word))
+			continue;
+
+		slot = vswap_alloc_range(swp, 0);
+		if (slot.val) {
+			if (vswap_tb_is_slot(word))
+				held[nr_held++] = vswap_tb_to_slot(word);
+			atomic_long_set(&words[i], slot_to_vswap_tb(slot));
+		} else if (vswap_tb_is_slot(word)) {
+			atomic_long_set(&words[i], word & ~VSWAP_TB_SLOT_MASK);
+		} else {
+			break;
+		}
+	}
+
+	/* Others have taken over their charges */
+	while (nr_held)
+		vswap_free_range(held[--nr_held], 1);
+
+	return i == nr;
+}
+
+static bool vswap_back_by_single_slots(atomic_long_t *words, unsigned int nr,
+				       swp_entry_t swp, unsigned int nr_failed)
+{
+	swp_entry_t one, *held = &one;
+	bool done;
+
+	if (nr_failed > 1) {
+		held = kmalloc_array(nr_failed, sizeof(*held),
+				     GFP_NOWAIT | __GFP_NOMEMALLOC);
+		if (!held)
+			return false;
+	}
+	done = vswap_set_single_slots(words, nr, swp, held);
+	if (held != &one)
+		kfree(held);
+
+	return done;
 }
 
 /**
@@ -208,64 +319,61 @@ static void vswap_set_slots(atomic_long_t *words, unsigned int nr, swp_entry_t s
  * @folio: folio in the swap cache, with virtual slots, that holds their data.
  *
  * One range for a large folio if there is one, else slots wherever they are.
- * Slots that an earlier write has left are used again unless it failed.
+ * Slots that an earlier write has left are used again. Those that failed are so
+ * only if there are no others: they are held meanwhile, in order to get others.
  *
  * Context: The caller holds the folio lock, and marks the folio dirty if it does
  * not write it now. May sleep.
- * Return: true if each page has its slot. Otherwise nothing is behind the folio
- * any more: there was no slot, no memory, or memory.swap.max is reached.
+ * Return: true if each page has its slot. Otherwise there was no slot, no memory,
+ * or memory.swap.max is reached; what is behind the folio may be what was there
+ * before, or nothing any more.
  */
 bool vswap_back_folio(struct folio *folio)
 {
-	unsigned int nr = folio_nr_pages(folio), order = folio_order(folio), i;
+	unsigned int nr = folio_nr_pages(folio), order = folio_order(folio);
 	swp_entry_t swp = folio->swap, slot;
-	unsigned short id;
+	struct vswap_slot_counts counts;
 	atomic_long_t *words;
-	bool failed;
+	unsigned short id;
 
 	words = vswap_get_backing_words(swp);
 	if (!words)
 		return false;
-	if (vswap_folio_has_slots(words, nr))
+	counts = vswap_count_slots(words, nr);
+	if (counts.good == nr)
 		return true;
 
-	id = vswap_owner(swp);
-	if (mem_cgroup_charge_slots(id, nr)) {
-		vswap_release_folio(folio);
+	/* What is not to be had is not charged, which would count as an event */
+	if (!counts.good && !counts.failed && !vswap_has_free_slots())
 		goto fail;
-	}
 
-	/* Slots that failed are held meanwhile, in order to get others */
-	failed = vswap_tb_is_slot(atomic_long_read(words));
+	/* A slot that takes the place of another one takes over its charge */
+	id = vswap_owner(swp);
+	if (vswap_charge(id, nr - counts.good - counts.failed))
+		goto fail;
+
+	vswap_release_others(words, nr, swp);
 	slot = vswap_alloc_range(swp, order);
-	vswap_release_folio(folio);
 	if (slot.val) {
 		vswap_set_slots(words, nr, slot);
 		goto taken;
 	}
-	if (!order && !failed)
+	if (!order && !counts.failed)
 		goto uncharge;
 
-	for (i = 0; i < nr; i++) {
-		swp_entry_t entry = swp_entry(swp_type(swp), swp_offset(swp) + i);
-
-		slot = vswap_alloc_range(entry, 0);
-		if (!slot.val)
-			goto release;
-		vswap_set_slots(&words[i], 1, slot);
-	}
+	if (!vswap_back_by_single_slots(words, nr, swp, counts.failed))
+		goto uncharge;
 	if (order)
 		vswap_count_event(VSWAP_SLOTS_SPLIT);
 taken:
 	vswap_count_event(VSWAP_SLOTS_TAKEN);
 	return true;
 
-release:
-	/* Uncharges what it frees */
-	vswap_release_folio(folio);
-	nr -= i;
 uncharge:
-	mem_cgroup_uncharge_slots(id, nr);
+	/* What has a slot is uncharged when that is freed */
+	counts = vswap_count_slots(words, nr);
+	vswap_uncharge(id, nr - counts.good - counts.failed);
+	vswap_release_folio(folio);
 fail:
 	vswap_count_event(VSWAP_SLOTS_FAIL);
 	return false;
@@ -276,9 +384,8 @@ fail:
  * @folio: folio in the swap cache.
  * @allowed: whether the folio's cgroup lets it go to a device.
  *
- * A folio with virtual slots may if there are slots of devices for it. If not it
- * has to stay, dirty, in the swap cache, and reclaim gets it back as an active
- * one.
+ * A folio with virtual slots may if there are slots of devices for it. If not,
+ * see vswap_keep().
  *
  * Context: The caller holds the folio lock. May sleep.
  * Return: true if @folio has slots of devices, by itself or behind its own.
@@ -287,13 +394,8 @@ bool vswap_may_write(struct folio *folio, bool allowed)
 {
 	if (!folio_swap_is_virtual(folio))
 		return allowed;
-	if (allowed && vswap_back_folio(folio))
-		return true;
 
-	/* What an earlier write has left on a device is of no use */
-	vswap_release_folio(folio);
-	vswap_note_declined(folio_nr_pages(folio));
-	return false;
+	return allowed && vswap_back_folio(folio);
 }
 
 /**
@@ -327,11 +429,12 @@ swp_entry_t vswap_backing_range(struct folio *folio, unsigned int first,
  * @rw: WRITE or READ.
  *
  * After a failed write the folio is dirty, so its data is safe, and the next
- * write takes other slots. After a failed read the pages are not read as a part
- * of a large folio again, see vswap_reads_apart().
+ * write takes other slots. After a failed read the pages are not read together
+ * with others again, see vswap_reads_apart() and vswap_reads_alone(): the next
+ * read that fails is one for this page only.
  *
  * Context: Any, interrupts included. The folio is under writeback, or is locked
- * for reading.
+ * for reading. The words of the pages can't change, those of others may.
  */
 void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
 		     int rw)
@@ -344,8 +447,18 @@ void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
 
 	swp = page_swap_entry(folio_page(folio, first));
 	words = &__swap_entry_to_cluster(swp)->backing->entries[swp_cluster_offset(swp)];
-	for (unsigned int i = 0; i < nr; i++)
-		atomic_long_or(VSWAP_TB_SLOT_FAILED, &words[i]);
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned long word = atomic_long_read(&words[i]);
+
+		/* To mark anything else would be to destroy it */
+		if (!vswap_tb_is_slot(word)) {
+			VM_WARN_ON_ONCE(1);
+			continue;
+		}
+		if (rw == READ && vswap_tb_has_failed(word))
+			word |= VSWAP_TB_SLOT_ALONE;
+		atomic_long_set(&words[i], word | VSWAP_TB_SLOT_FAILED);
+	}
 	vswap_count_event(rw == WRITE ? VSWAP_WRITE_ERROR : VSWAP_READ_ERROR);
 }
 
@@ -362,14 +475,14 @@ int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot)
 {
 	unsigned short id = vswap_owner(swp);
 
-	if (mem_cgroup_charge_slots(id, 1))
+	if (vswap_charge(id, 1))
 		goto fail;
 
 	*slot = vswap_alloc_range(swp, 0);
 	if (slot->val)
 		return 0;
 
-	mem_cgroup_uncharge_slots(id, 1);
+	vswap_uncharge(id, 1);
 fail:
 	vswap_count_event(VSWAP_SLOTS_FAIL);
 	return -ENOSPC;
@@ -385,7 +498,7 @@ fail:
 void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot)
 {
 	vswap_free_range(slot, 1);
-	mem_cgroup_uncharge_slots(vswap_owner(swp), 1);
+	vswap_uncharge(vswap_owner(swp), 1);
 }
 
 /**
@@ -404,6 +517,27 @@ struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
 	return vswap_tb_to_zswap(atomic_long_xchg(word, slot_to_vswap_tb(slot)));
 }
 
+/* The word of a slot of a device behind an unpinned virtual slot, or no backing. */
+static unsigned long vswap_peek_word(swp_entry_t swp)
+{
+	unsigned long word, slot = VSWAP_TB_NULL;
+	struct swap_cluster_info *ci;
+	struct swap_table *table;
+
+	rcu_read_lock();
+	ci = vswap_find_cluster(vswap_info, swp_offset(swp));
+	table = ci ? READ_ONCE(ci->backing) : NULL;
+	if (table) {
+		word = atomic_long_read_acquire(&table->entries[swp_cluster_offset(swp)]);
+		/* The table may have been freed and be in other use by now */
+		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word))
+			slot = word;
+	}
+	rcu_read_unlock();
+
+	return slot;
+}
+
 /**
  * vswap_peek_slot - See where the data of a virtual slot is.
  * @swp: virtual swap entry, need not be pinned.
@@ -414,23 +548,41 @@ struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
  */
 swp_entry_t vswap_peek_slot(swp_entry_t swp)
 {
-	struct swap_cluster_info *ci;
-	struct swap_table *table;
+	unsigned long word = vswap_peek_word(swp);
 	swp_entry_t slot = {};
-	unsigned long word;
 
-	rcu_read_lock();
-	ci = vswap_find_cluster(vswap_info, swp_offset(swp));
-	table = ci ? READ_ONCE(ci->backing) : NULL;
-	if (table) {
-		word = atomic_long_read_acquire(&table->entries[swp_cluster_offset(swp)]);
-		/* The table may have been freed and be in other use by now */
-		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word))
-			slot = vswap_tb_to_slot(word);
-	}
-	rcu_read_unlock();
+	if (vswap_tb_is_slot(word))
+		slot = vswap_tb_to_slot(word);
+	/*
+	 * Tables that are no pages are reused at once: the word may be one of a
+	 * swap table, that the table was while it was read.
+	 */
+	if (swp_type(slot) >= SWP_TYPE_VSWAP)
+		slot.val = 0;
 
 	return slot;
+}
+
+/**
+ * vswap_slot_is_synchronous - Is a slot on a device that is as fast as memory?
+ * @slot: slot of a device.
+ *
+ * Context: Any. The answer is a hint unless something pins the slot.
+ * Return: true if reading it is not waiting.
+ */
+bool vswap_slot_is_synchronous(swp_entry_t slot)
+{
+	struct swap_info_struct *si;
+
+	KUNIT_STATIC_STUB_REDIRECT(vswap_slot_is_synchronous, slot);
+	/*
+	 * Who has peeked at the slot does not keep the device from being switched
+	 * off, but what describes it is never freed. There is none if the slot is
+	 * not one, see vswap_peek_slot().
+	 */
+	si = READ_ONCE(swap_info[swp_type(slot)]);
+	/* Set by swapon and never changed while the device is in use */
+	return !si || data_race(si->flags & SWP_SYNCHRONOUS_IO);
 }
 
 /**
@@ -438,19 +590,33 @@ swp_entry_t vswap_peek_slot(swp_entry_t swp)
  * @swp: virtual swap entry, need not be pinned.
  *
  * To read the neighbours of what zswap holds is to decompress what nobody asked
- * for. What is on a device goes by the device.
+ * for. What is on a device goes by the device. What has failed is read by itself,
+ * and by who needs it.
  *
  * Context: Any.
  * Return: false if the data of @swp is on a device that is worth readahead.
  */
 bool vswap_is_synchronous(swp_entry_t swp)
 {
-	swp_entry_t slot = vswap_peek_slot(swp);
+	unsigned long word = vswap_peek_word(swp);
 
-	if (!slot.val)
-		return true;
-	/* Set by swapon and never changed while the device is in use */
-	return data_race(__swap_entry_to_info(slot)->flags & SWP_SYNCHRONOUS_IO);
+	return !vswap_tb_is_slot(word) || vswap_tb_has_failed(word) ||
+	       vswap_slot_is_synchronous(vswap_tb_to_slot(word));
+}
+
+/**
+ * vswap_slot_owner - Find the entry whose data is in a slot of a device.
+ * @slot: the slot, in use or not.
+ *
+ * Context: The caller protects the device with a reference. The answer is a hint.
+ * Return: The virtual entry that @slot is behind; @slot itself if it is a plain
+ * one, or free.
+ */
+swp_entry_t vswap_slot_owner(swp_entry_t slot)
+{
+	unsigned long swp_tb = swap_table_get_unpinned(slot);
+
+	return swp_tb_is_rmap(swp_tb) ? swp_tb_to_rmap(swp_tb) : slot;
 }
 
 /**

@@ -12,6 +12,7 @@
 #include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -105,16 +106,29 @@ static const char * const vswap_event_names[NR_VSWAP_EVENTS] = {
 	[VSWAP_UNUSED]		= "unused",
 };
 
+static DEFINE_MUTEX(vswap_stats_mutex);
+
 static int stats_show(struct seq_file *m, void *v)
 {
 	struct vswap_counts counts;
+	int err;
 
+	/*
+	 * Whoever looks on takes cache lines away from those who work. However
+	 * many people look, one does so at a time.
+	 */
+	err = mutex_lock_killable(&vswap_stats_mutex);
+	if (err)
+		return err;
 	vswap_count(&counts);
+	mutex_unlock(&vswap_stats_mutex);
+
 	seq_printf(m, "slots_used %lu\n", counts.slots_used);
 	seq_printf(m, "slots_cached %lu\n", counts.slots_cached);
 	seq_printf(m, "slots_zero %lu\n", counts.slots_zero);
 	seq_printf(m, "slots_zswap %lu\n", counts.slots_zswap);
 	seq_printf(m, "slots_device %lu\n", counts.slots_device);
+	seq_printf(m, "slots_poison %lu\n", counts.slots_poison);
 	seq_printf(m, "clusters %lu\n", counts.clusters);
 	seq_printf(m, "clusters_used %lu\n", counts.clusters_used);
 	seq_printf(m, "backing_tables %lu\n", counts.backing_tables);

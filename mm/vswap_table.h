@@ -16,16 +16,20 @@ struct zswap_entry;
  * Backing word types and bit layouts:
  *
  * NULL:     |---------------- 0 ----------------| - No backing
- * Zswap:    |------ struct zswap_entry * ---|001| - Compressed by zswap
- * Slot:     |TYPE|-------- OFFSET --------|F|010| - In a slot of a device
+ * Zswap:    |------ struct zswap_entry * ---|F01| - Compressed by zswap
+ * Slot:     |TYPE|------- OFFSET -------|A|F|010| - In a slot of a device
  * Poison:   |---------------- 0 ------------|011| - Lost with a device
  *
  * NULL stands for three things that the swap table tells apart: a free slot, a
  * slot whose data is only in the folio in the swap cache, and a slot that is
  * known to be all zeroes. The low three bits are the type; pointers are
- * aligned to 8 bytes at least. F says that the last I/O on the slot failed,
- * so that the next one goes elsewhere. The slot's own word in the swap table of
- * its device names the virtual slot, see SWP_TB_RMAP_MARK.
+ * aligned to 8 bytes at least. The slot's own word in the swap table of its
+ * device names the virtual slot, see SWP_TB_RMAP_MARK.
+ *
+ * F says that I/O on the slot failed, or that the entry could not be
+ * decompressed: a write goes elsewhere, and a read is for this page alone, as it
+ * may have been another one that failed. A says that such a read has failed,
+ * too, which nobody has been told yet.
  */
 
 #define VSWAP_TB_NULL		0UL
@@ -33,7 +37,11 @@ struct zswap_entry;
 #define VSWAP_TB_SLOT_MARK	0b010UL
 #define VSWAP_TB_POISON		0b011UL
 #define VSWAP_TB_MARK_MASK	0b111UL
+#define VSWAP_TB_ZSWAP_MASK	0b011UL
+#define VSWAP_TB_ZSWAP_FAILED	BIT(2)
 #define VSWAP_TB_SLOT_FAILED	BIT(3)
+#define VSWAP_TB_SLOT_ALONE	BIT(4)
+#define VSWAP_TB_SLOT_MASK	(VSWAP_TB_SLOT_FAILED | VSWAP_TB_SLOT_ALONE)
 
 static inline unsigned long zswap_to_vswap_tb(struct zswap_entry *entry)
 {
@@ -50,7 +58,7 @@ static inline bool vswap_tb_is_null(unsigned long word)
 
 static inline bool vswap_tb_is_zswap(unsigned long word)
 {
-	return (word & VSWAP_TB_MARK_MASK) == VSWAP_TB_ZSWAP_MARK;
+	return (word & VSWAP_TB_ZSWAP_MASK) == VSWAP_TB_ZSWAP_MARK;
 }
 
 static inline struct zswap_entry *vswap_tb_to_zswap(unsigned long word)
@@ -80,12 +88,20 @@ static inline bool vswap_tb_is_poison(unsigned long word)
 	return word == VSWAP_TB_POISON;
 }
 
+/* Has the slot failed, or the zswap entry, when it was used last? */
+static inline bool vswap_tb_has_failed(unsigned long word)
+{
+	if (vswap_tb_is_slot(word))
+		return word & VSWAP_TB_SLOT_FAILED;
+	return vswap_tb_is_zswap(word) && (word & VSWAP_TB_ZSWAP_FAILED);
+}
+
 /* Does the second word name the slot behind that of the first? */
 static inline bool vswap_tb_is_next_slot(unsigned long word, unsigned long next)
 {
 	return vswap_tb_is_slot(next) &&
-	       (next & ~VSWAP_TB_SLOT_FAILED) ==
-	       (word & ~VSWAP_TB_SLOT_FAILED) + BIT(SWP_PACKED_SHIFT);
+	       (next & ~VSWAP_TB_SLOT_MASK) ==
+	       (word & ~VSWAP_TB_SLOT_MASK) + BIT(SWP_PACKED_SHIFT);
 }
 
 #endif /* _MM_VSWAP_TABLE_H */

@@ -47,9 +47,10 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 	struct swap_cluster_info *ci;
 	unsigned int ci_off, ci_end, nr;
 	struct vswap_run run;
+	bool unread = !folio_test_uptodate(folio);
 
 	/* Before the slots go: the folio must not be found clean without them */
-	if (folio_test_uptodate(folio))
+	if (!unread)
 		folio_mark_dirty(folio);
 
 	ci = swap_cluster_get_and_lock(folio);
@@ -63,10 +64,13 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 		if (!vswap_tb_is_slot(prev) ||
 		    swp_type(vswap_tb_to_slot(prev)) != si->type)
 			continue;
+		/* It may have been read together with one that can't be read */
+		if (unread && !(prev & VSWAP_TB_SLOT_ALONE))
+			continue;
 		nr = vswap_cut_slots(ci, ci_off, ci_end - ci_off, &run);
 		/* What can't be read is lost for good, its readers get SIGBUS. */
-		for (unsigned int i = 0; !folio_test_uptodate(folio) && i < nr; i++)
-			atomic_long_set(&word[i], VSWAP_TB_POISON);
+		if (unread)
+			atomic_long_set(word, VSWAP_TB_POISON);
 		vswap_unuse_free(batch, &run);
 	}
 	swap_cluster_unlock(ci);
@@ -107,6 +111,43 @@ static void vswap_unuse_folio(struct vswap_unuse_batch *batch,
 	folio_free_swap(folio);
 }
 
+/* Queue the read of a page unless it is in the swap cache. */
+static struct folio *vswap_unuse_read(struct swap_io_ctx *io, swp_entry_t swp)
+{
+	return swap_cache_read_folio(io, swp, GFP_HIGHUSER_MOVABLE,
+				     get_task_policy(current),
+				     NO_INTERLEAVE_INDEX, false);
+}
+
+/* Could a page not be read, by us or by whoever has brought it here? */
+static bool vswap_unuse_unread(struct folio *folio)
+{
+	return !folio_test_uptodate(folio) && !folio_test_large(folio) &&
+	       folio_test_swapcache(folio) && folio_swap_is_virtual(folio);
+}
+
+/*
+ * Read a page again, alone this time. Takes over the lock of @folio and the
+ * reference to it. The next round comes back to what can't be had now.
+ */
+static struct folio *vswap_unuse_read_again(struct folio *folio)
+{
+	struct swap_io_ctx io = {};
+	swp_entry_t swp = folio->swap;
+
+	swap_cache_del_folio(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+
+	folio = vswap_unuse_read(&io, swp);
+	swap_read_submit(&io);
+	if (folio) {
+		folio_lock(folio);
+		folio_wait_writeback(folio);
+	}
+	return folio;
+}
+
 static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 			       struct swap_info_struct *si)
 {
@@ -117,6 +158,10 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 
 		folio_lock(folio);
 		folio_wait_writeback(folio);
+		if (vswap_unuse_unread(folio))
+			folio = vswap_unuse_read_again(folio);
+		if (!folio)
+			continue;
 		vswap_unuse_folio(batch, folio, si);
 		folio_unlock(folio);
 		folio_put(folio);
@@ -132,7 +177,6 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 			       struct swap_info_struct *si, unsigned long offset)
 {
 	unsigned long end = min(offset + SWAPFILE_CLUSTER, si->max);
-	struct mempolicy *mpol = get_task_policy(current);
 
 	for (; offset < end; offset++) {
 		swp_entry_t slot = swp_entry(si->type, offset);
@@ -142,9 +186,7 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 		if (!swp_tb_is_rmap(swp_tb))
 			continue;
 
-		folio = swap_cache_read_folio(&batch->io, swp_tb_to_rmap(swp_tb),
-					      GFP_HIGHUSER_MOVABLE, mpol,
-					      NO_INTERLEAVE_INDEX, false);
+		folio = vswap_unuse_read(&batch->io, swp_tb_to_rmap(swp_tb));
 		if (!folio) {
 			if (swap_table_get_unpinned(slot) != swp_tb)
 				continue;

@@ -6,6 +6,7 @@
 #ifndef _LINUX_VSWAP_H
 #define _LINUX_VSWAP_H
 
+#include <linux/minmax.h>
 #include <linux/types.h>
 
 #ifdef CONFIG_VSWAP
@@ -13,7 +14,14 @@
 bool vswap_usable(void);
 unsigned long vswap_free_pages(void);
 unsigned long vswap_used_pages(void);
-unsigned long vswap_limit_pages(void);
+unsigned long vswap_extra_pages(void);
+unsigned long vswap_overcommit_pages(void);
+
+/* Slots of devices are fewer than none while a device is being switched off. */
+static inline long vswap_add_free_pages(long nr_device_pages)
+{
+	return max(nr_device_pages, 0L) + vswap_free_pages();
+}
 
 #else /* CONFIG_VSWAP */
 
@@ -22,9 +30,9 @@ static inline bool vswap_usable(void)
 	return false;
 }
 
-static inline unsigned long vswap_free_pages(void)
+static inline long vswap_add_free_pages(long nr_device_pages)
 {
-	return 0;
+	return nr_device_pages;
 }
 
 static inline unsigned long vswap_used_pages(void)
@@ -32,7 +40,12 @@ static inline unsigned long vswap_used_pages(void)
 	return 0;
 }
 
-static inline unsigned long vswap_limit_pages(void)
+static inline unsigned long vswap_extra_pages(void)
+{
+	return 0;
+}
+
+static inline unsigned long vswap_overcommit_pages(void)
 {
 	return 0;
 }

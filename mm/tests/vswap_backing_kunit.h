@@ -118,12 +118,21 @@ static void vswap_test_counts(struct kunit *test)
 	unsigned long used = vswap_used_pages();
 	struct folio *folio = vswap_test_folio(test, 0);
 	struct vswap_counts counts;
+	unsigned long cached, poison;
 
 	KUNIT_EXPECT_EQ(test, vswap_used_pages(), used + 1);
 	vswap_count(&counts);
 	KUNIT_EXPECT_GE(test, counts.slots_cached, 1);
 	KUNIT_EXPECT_GE(test, counts.clusters_used, 1);
 	KUNIT_EXPECT_GE(test, counts.memory, PAGE_SIZE);
+
+	/* What is lost is not in the swap cache only */
+	cached = counts.slots_cached;
+	poison = counts.slots_poison;
+	atomic_long_set(vswap_get_backing_words(folio->swap), VSWAP_TB_POISON);
+	vswap_count(&counts);
+	KUNIT_EXPECT_EQ(test, counts.slots_poison, poison + 1);
+	KUNIT_EXPECT_EQ(test, counts.slots_cached, cached - 1);
 	vswap_test_free(folio);
 	KUNIT_EXPECT_EQ(test, vswap_used_pages(), used);
 }

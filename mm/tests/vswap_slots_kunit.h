@@ -16,6 +16,8 @@ static struct vswap_test_disk {
 	unsigned int step;	/* between slots allocated one by one */
 	unsigned int left;	/* slots to be had */
 	unsigned int extent;	/* slots that are consecutive blocks */
+	unsigned int charged;	/* slots */
+	unsigned int limit;	/* ... at the most */
 	bool ranges;		/* ranges are to be had, too */
 } vswap_test_disk;
 
@@ -53,6 +55,25 @@ static void vswap_test_free_range(swp_entry_t slot, unsigned int nr)
 	vswap_test_disk.frees++;
 }
 
+static bool vswap_test_has_free(void)
+{
+	return vswap_test_disk.left > 0;
+}
+
+static int vswap_test_charge(unsigned short id, unsigned int nr)
+{
+	if (vswap_test_disk.charged + nr > vswap_test_disk.limit)
+		return -ENOMEM;
+	vswap_test_disk.charged += nr;
+	return 0;
+}
+
+static void vswap_test_uncharge(unsigned short id, unsigned int nr)
+{
+	KUNIT_EXPECT_GE(kunit_get_current_test(), vswap_test_disk.charged, nr);
+	vswap_test_disk.charged -= nr;
+}
+
 static unsigned int vswap_test_extent(swp_entry_t slot, unsigned int nr)
 {
 	unsigned int extent = vswap_test_disk.extent;
@@ -66,10 +87,14 @@ static int vswap_test_slots_init(struct kunit *test)
 		.step = 1,
 		.left = VSWAP_TEST_SLOTS,
 		.extent = VSWAP_TEST_SLOTS,
+		.limit = VSWAP_TEST_SLOTS,
 		.ranges = true,
 	};
 	kunit_activate_static_stub(test, vswap_alloc_range, vswap_test_alloc);
 	kunit_activate_static_stub(test, vswap_free_range, vswap_test_free_range);
+	kunit_activate_static_stub(test, vswap_has_free_slots, vswap_test_has_free);
+	kunit_activate_static_stub(test, vswap_charge, vswap_test_charge);
+	kunit_activate_static_stub(test, vswap_uncharge, vswap_test_uncharge);
 	kunit_activate_static_stub(test, vswap_slots_in_extent, vswap_test_extent);
 	return 0;
 }
@@ -79,6 +104,7 @@ static void vswap_test_slots_free(struct kunit *test, struct folio *folio)
 {
 	vswap_test_free(folio);
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
+	KUNIT_EXPECT_EQ(test, vswap_test_disk.charged, 0);
 }
 
 /* Encodings of both directions, from the first slot to the last there may be. */
@@ -100,7 +126,9 @@ static void vswap_test_slot_words(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, vswap_tb_is_zswap(word));
 		KUNIT_EXPECT_FALSE(test, vswap_tb_is_poison(word));
 		KUNIT_EXPECT_EQ(test, vswap_tb_to_slot(word).val, slots[i].val);
-		KUNIT_EXPECT_EQ(test, vswap_tb_to_slot(word | VSWAP_TB_SLOT_FAILED).val,
+		KUNIT_EXPECT_FALSE(test, vswap_tb_has_failed(word));
+		KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(word | VSWAP_TB_SLOT_FAILED));
+		KUNIT_EXPECT_EQ(test, vswap_tb_to_slot(word | VSWAP_TB_SLOT_MASK).val,
 				slots[i].val);
 		KUNIT_EXPECT_TRUE(test, vswap_tb_is_next_slot(word, slot_to_vswap_tb(next)));
 		KUNIT_EXPECT_FALSE(test, vswap_tb_is_next_slot(word, word));
@@ -170,10 +198,88 @@ static void vswap_test_slots_reuse(struct kunit *test)
 	vswap_io_failed(folio, 0, 1, WRITE);
 	disk->left = 0;
 	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_EQ(test, disk->frees, 2);
+	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, first.val);
 	KUNIT_EXPECT_EQ(test, vswap_get_backing(folio->swap) & VSWAP_TB_SLOT_FAILED, 0);
+	KUNIT_EXPECT_EQ(test, disk->charged, 1);
 	vswap_test_slots_free(test, folio);
-	KUNIT_EXPECT_EQ(test, disk->frees, 3);
+	KUNIT_EXPECT_EQ(test, disk->allocs, disk->frees);
+}
+
+/* Of a large folio, only the slots that have failed are replaced. */
+static void vswap_test_slots_failed(struct kunit *test)
+{
+	struct vswap_test_disk *disk = &vswap_test_disk;
+	struct folio *folio = vswap_test_folio(test, 4);
+	unsigned long bad;
+
+	/* Slots 1 to 16, and the limit is reached */
+	disk->ranges = false;
+	disk->limit = 16;
+	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, disk->used, GENMASK(16, 1));
+	KUNIT_EXPECT_EQ(test, disk->charged, 16);
+
+	/* The bad ones would be the first to be had again */
+	vswap_io_failed(folio, 3, 2, WRITE);
+	vswap_io_failed(folio, 9, 1, WRITE);
+	bad = BIT(4) | BIT(5) | BIT(10);
+	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, disk->used, GENMASK(19, 1) & ~bad);
+	KUNIT_EXPECT_EQ(test, disk->charged, 16);
+	KUNIT_EXPECT_EQ(test, vswap_count_slots(vswap_get_backing_words(folio->swap), 16).good,
+			16);
+
+	/* A range takes the place of all */
+	disk->ranges = true;
+	vswap_io_failed(folio, 0, 1, WRITE);
+	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, hweight_long(disk->used), 16);
+	KUNIT_EXPECT_EQ(test, disk->used & GENMASK(19, 0), 0);
+	KUNIT_EXPECT_EQ(test, disk->charged, 16);
+
+	/* No others: another try */
+	vswap_io_failed(folio, 5, 3, WRITE);
+	disk->left = 1;
+	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_count_slots(vswap_get_backing_words(folio->swap), 16).good,
+			16);
+	KUNIT_EXPECT_EQ(test, hweight_long(disk->used), 16);
+	KUNIT_EXPECT_EQ(test, disk->charged, 16);
+	vswap_test_slots_free(test, folio);
+}
+
+/* Some pages have slots, others have none, and there are too few. */
+static void vswap_test_slots_mixed(struct kunit *test)
+{
+	struct vswap_test_disk *disk = &vswap_test_disk;
+	struct folio *folio = vswap_test_folio(test, 4);
+	struct swap_cluster_info *ci;
+
+	disk->ranges = false;
+	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	ci = swap_cluster_get_and_lock(folio);
+	vswap_release_slots(vswap_info, swp_offset(folio->swap) + 4, 6);
+	swap_cluster_unlock(ci);
+	KUNIT_EXPECT_EQ(test, disk->charged, 10);
+	vswap_io_failed(folio, 0, 2, WRITE);
+
+	/* Above the limit */
+	disk->limit = 15;
+	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, disk->used, 0);
+	KUNIT_EXPECT_EQ(test, disk->charged, 0);
+
+	disk->limit = 16;
+	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	ci = swap_cluster_get_and_lock(folio);
+	vswap_release_slots(vswap_info, swp_offset(folio->swap) + 4, 6);
+	swap_cluster_unlock(ci);
+	vswap_io_failed(folio, 0, 2, WRITE);
+	disk->left = 5;
+	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, disk->used, 0);
+	KUNIT_EXPECT_EQ(test, disk->charged, 0);
+	vswap_test_slots_free(test, folio);
 }
 
 /* No slot: nothing is behind the folio, and the next attempt works. */
@@ -302,16 +408,115 @@ static void vswap_test_slots_and_zswap(struct kunit *test)
 	vswap_test_slots_free(test, folio);
 }
 
+/* Failed I/O marks the slots that it was for, and no word of another kind. */
+static void vswap_test_slots_failed(struct kunit *test)
+{
+	struct folio *folio = vswap_test_folio(test, 3);
+	struct zswap_entry *entry = (struct zswap_entry *)&vswap_test_disk, *old;
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(folio->swap);
+	unsigned int ci_off = swp_cluster_offset(folio->swap);
+	unsigned long before[8];
+	atomic_long_t *words;
+
+	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	words = vswap_get_backing_words(folio->swap);
+	KUNIT_ASSERT_EQ(test, vswap_store_zswap(folio->swap, entry, &old), 0);
+	swap_cluster_get_and_lock(folio);
+	KUNIT_EXPECT_EQ(test, vswap_free_slots(ci, ci_off + 1, 2), 2);
+	swap_cluster_unlock(ci);
+	atomic_long_set(&words[2], VSWAP_TB_POISON);
+	for (int i = 0; i < 8; i++)
+		before[i] = atomic_long_read(&words[i]);
+
+	vswap_io_failed(folio, 4, 2, READ);
+	for (int i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&words[i]), before[i] |
+				(i / 2 == 2 ? VSWAP_TB_SLOT_FAILED : 0));
+
+	kunit_warning_suppress(test)
+		vswap_io_failed(folio, 0, 8, WRITE);
+	for (int i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&words[i]), before[i] |
+				(i > 2 ? VSWAP_TB_SLOT_FAILED : 0));
+
+	/* A zswap entry is marked by itself, and still is the same */
+	vswap_load_failed(folio->swap);
+	KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(atomic_long_read(words)));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&words[1]), VSWAP_TB_NULL);
+	KUNIT_EXPECT_PTR_EQ(test, vswap_load_zswap(folio->swap), entry);
+	KUNIT_EXPECT_PTR_EQ(test, vswap_erase_zswap(folio->swap), entry);
+	vswap_test_slots_free(test, folio);
+}
+
+/* What has failed is read again, alone, before who needs it is told. */
+static void vswap_test_slots_read_again(struct kunit *test)
+{
+	struct folio *folio = vswap_test_folio(test, 0);
+
+	folio_clear_uptodate(folio);
+	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_FALSE(test, vswap_reads_alone(folio));
+	KUNIT_EXPECT_FALSE(test, vswap_drop_unread(folio));
+	vswap_io_failed(folio, 0, 1, READ);
+	KUNIT_EXPECT_TRUE(test, vswap_reads_alone(folio));
+	/* ... and no readahead comes before it */
+	KUNIT_EXPECT_TRUE(test, vswap_is_synchronous(folio->swap));
+
+	/* Alone, too: there is nothing better than to fail, once */
+	vswap_io_failed(folio, 0, 1, READ);
+	KUNIT_EXPECT_TRUE(test, vswap_reads_alone(folio));
+	KUNIT_EXPECT_FALSE(test, vswap_drop_unread(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_swapcache(folio));
+
+	KUNIT_EXPECT_TRUE(test, vswap_drop_unread(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_swapcache(folio));
+	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+static bool vswap_test_synchronous(swp_entry_t slot)
+{
+	return swp_offset(slot) != 5;
+}
+
+/* A slow device or a page that failed, and the range is not read as a whole. */
+static void vswap_test_slots_apart(struct kunit *test)
+{
+	struct folio *folio = vswap_test_folio(test, 2);
+	struct swap_cluster_info *ci = __swap_entry_to_cluster(folio->swap);
+	unsigned int ci_off = swp_cluster_offset(folio->swap);
+
+	kunit_activate_static_stub(test, vswap_slot_is_synchronous,
+				   vswap_test_synchronous);
+	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, swp_offset(vswap_peek_slot(folio->swap)), 4);
+
+	swap_cluster_get_and_lock(folio);
+	KUNIT_EXPECT_TRUE(test, vswap_reads_apart(ci, ci_off, 4));
+	KUNIT_EXPECT_FALSE(test, vswap_reads_apart(ci, ci_off + 2, 2));
+	vswap_io_failed(folio, 3, 1, READ);
+	KUNIT_EXPECT_TRUE(test, vswap_reads_apart(ci, ci_off + 2, 2));
+	KUNIT_EXPECT_FALSE(test, vswap_reads_apart(ci, ci_off + 2, 1));
+	swap_cluster_unlock(ci);
+	vswap_test_slots_free(test, folio);
+}
+
 static struct kunit_case vswap_slots_test_cases[] = {
 	KUNIT_CASE(vswap_test_slot_words),
 	KUNIT_CASE(vswap_test_slots_join),
 	KUNIT_CASE(vswap_test_slots_reuse),
+	KUNIT_CASE(vswap_test_slots_failed),
+	KUNIT_CASE(vswap_test_slots_mixed),
 	KUNIT_CASE(vswap_test_slots_none),
 	KUNIT_CASE(vswap_test_slots_range),
 	KUNIT_CASE(vswap_test_slots_split),
 	KUNIT_CASE(vswap_test_slots_extents),
 	KUNIT_CASE(vswap_test_slots_too_few),
 	KUNIT_CASE(vswap_test_slots_and_zswap),
+	KUNIT_CASE(vswap_test_slots_failed),
+	KUNIT_CASE(vswap_test_slots_read_again),
+	KUNIT_CASE(vswap_test_slots_apart),
 	{}
 };
 

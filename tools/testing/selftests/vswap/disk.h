@@ -103,7 +103,7 @@ static inline const char *zram_setup(struct disk *disk, int *zram, size_t pages)
 
 /*
  * A null_blk device, which keeps what is written to it, with @feature: "discard",
- * or "rotational".
+ * "rotational", or "badblocks_once", which lets a bad block fail one time only.
  */
 static inline const char *null_setup(struct disk *disk, size_t pages,
 				     const char *feature)
@@ -140,6 +140,40 @@ static inline void null_remove(void)
 	rmdir(NULLB);
 }
 
+/* Make @nr blocks of a page from @block on fail, or be good again. */
+static inline int null_bad(long block, long nr, bool bad)
+{
+	long sectors = page_size / 512;
+	char range[64];
+
+	snprintf(range, sizeof(range), "%c%ld-%ld", bad ? '+' : '-',
+		 block * sectors, (block + nr) * sectors - 1);
+	return write_file(NULLB "badblocks", range);
+}
+
+/*
+ * The block of a disk that a page of @pattern is in, -1 if it is in none. What it
+ * reads is not to be in the page cache yet.
+ */
+static inline long disk_find(struct disk *disk, enum pattern pattern,
+			     unsigned long seed, unsigned long index)
+{
+	int fd = open(disk->path, O_RDONLY | O_DIRECT);
+	long block, found = -1;
+	char *buf;
+
+	if (posix_memalign((void **)&buf, page_size, page_size))
+		return -1;
+	for (block = 1; found < 0 && block <= (long)disk->pages; block++) {
+		if (pread(fd, buf, page_size, block * page_size) == (ssize_t)page_size &&
+		    pattern_check(buf, page_size, pattern, seed, index))
+			found = block;
+	}
+	free(buf);
+	close(fd);
+	return found;
+}
+
 /* Field @n, from 1 on, of the statistics of a block device. */
 static inline long disk_stat(struct disk *disk, int n)
 {
@@ -154,6 +188,7 @@ static inline long disk_stat(struct disk *disk, int n)
 	return value;
 }
 
+#define DISK_STAT_READS		1
 #define DISK_STAT_DISCARDS	12
 
 static inline int disk_on(struct disk *disk, int prio)

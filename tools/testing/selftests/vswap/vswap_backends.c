@@ -151,6 +151,7 @@ FIXTURE_TEARDOWN(vswap_backends)
 {
 	char num[32], path[64];
 
+	EXPECT_EQ(vswap_validate(), 0);
 	disk_remove(&self->disk);
 	if (self->dir[0]) {
 		umount(self->dir);

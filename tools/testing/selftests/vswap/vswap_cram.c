@@ -37,6 +37,7 @@ FIXTURE_SETUP(vswap_cram)
 
 FIXTURE_TEARDOWN(vswap_cram)
 {
+	EXPECT_EQ(vswap_validate(), 0);
 	disk_remove(&self->disk);
 	write_file(THP "hugepages-64kB/enabled", "never");
 	if (self->loaded)
@@ -328,9 +329,9 @@ VSWAP_TEST(vswap_cram, poison_large)
 	ASSERT_EQ(swap_out(p, NR), NR);
 	for (int i = 0; i < 4; i++)
 		ASSERT_EQ(write_sim(1, "poison", 37 * i), 0);
-	folios = read_num(THP "hugepages-64kB/stats/swpin");
+	folios = read_num(THP "hugepages-64kB/stats/nr_anon");
 	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 20), 4);
-	EXPECT_GT(read_num(THP "hugepages-64kB/stats/swpin"), folios);
+	EXPECT_GT(read_num(THP "hugepages-64kB/stats/nr_anon"), folios);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }

@@ -36,6 +36,7 @@ FIXTURE_SETUP(vswap_cxl)
 
 FIXTURE_TEARDOWN(vswap_cxl)
 {
+	EXPECT_EQ(vswap_validate(), 0);
 	disk_remove(&self->disk);
 	/* What a test may have left behind */
 	sim_unload();

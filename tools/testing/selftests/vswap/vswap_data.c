@@ -119,12 +119,23 @@ VSWAP_TEST(vswap_data, huge_mixed)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+static long count_zero(const char *p, size_t nr)
+{
+	char *zero = calloc(1, page_size);
+	long n = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		n += !memcmp(p + i * page_size, zero, page_size);
+	free(zero);
+	return n;
+}
+
 /* Large folios come back as large ones, zero pages and all. */
 VSWAP_TEST(vswap_data, large_folios)
 {
 	const char *size = THP "hugepages-64kB/";
 	char *p = map_region(NR, false), path[128];
-	long folios;
+	long folios, swpin, zero;
 
 	snprintf(path, sizeof(path), "%senabled", size);
 	if (write_file(path, "always"))
@@ -132,10 +143,15 @@ VSWAP_TEST(vswap_data, large_folios)
 	madvise(p, NR * page_size, MADV_HUGEPAGE);
 	fill_region(p, NR, PATTERN_MIXED, 5);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	snprintf(path, sizeof(path), "%sstats/swpin", size);
+	zero = vm_events("swpin_zero");
+	swpin = read_num(THP "hugepages-64kB/stats/swpin");
+	snprintf(path, sizeof(path), "%sstats/nr_anon", size);
 	folios = read_num(path);
 	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 5), NR);
 	EXPECT_GT(read_num(path), folios);
+	/* Every page of zeroes counts; there is no device to read from */
+	EXPECT_GE(vm_events("swpin_zero"), zero + count_zero(p, NR));
+	EXPECT_EQ(read_num(THP "hugepages-64kB/stats/swpin"), swpin);
 	munmap(p, NR * page_size);
 	write_file(THP "hugepages-64kB/enabled", "never");
 	EXPECT_LE(wait_slots(self->slots), self->slots);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Virtual slots whose data is on a device. */
 #include <sys/time.h>
+#include <time.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 
@@ -33,6 +34,7 @@ FIXTURE_SETUP(vswap_device)
 
 FIXTURE_TEARDOWN(vswap_device)
 {
+	EXPECT_EQ(vswap_validate(), 0);
 	for (int i = 0; i < 2; i++)
 		disk_remove(&self->disk[i]);
 	write_file(VSWAP_MODE, "auto");
@@ -482,6 +484,64 @@ static int owners_go(int n)
 		return 3;
 	munmap(p, NR * page_size);
 	return 0;
+}
+
+/* Out and in, with slots of whatever kind there is, for @seconds. */
+static int use_slots(int n, int seconds)
+{
+	const size_t nr = NR_DISK / 8;
+	time_t end = time(NULL) + seconds;
+	char *p = map_region(nr, false);
+	char cgroup[128];
+
+	if (!p || cgroup_enter(cgroup, sizeof(cgroup), "vswap_shared"))
+		return 1;
+	for (int round = 0; time(NULL) < end; round++) {
+		/* Clean pages in the swap cache leave slots that are idle */
+		fill_region(p, nr, PATTERN_RANDOM, n + 8 * round);
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		if (check_region(p, nr, PATTERN_RANDOM, n + 8 * round) != nr)
+			return 2;
+		for (size_t i = 0; i < nr; i += 2)
+			p[i * page_size]++;
+	}
+	munmap(p, nr * page_size);
+	for (int i = 0; i < 200; i++) {
+		if (!cgroup_read(cgroup, "memory.swap.current"))
+			break;
+		usleep(20000);
+	}
+	if (cgroup_read(cgroup, "memory.swap.current"))
+		return 3;
+	cgroup_leave(cgroup);
+	return 0;
+}
+
+/* Clusters of a nearly full disk change between plain and physical slots. */
+VSWAP_TEST(vswap_device, both_kinds)
+{
+	int nr_children = 8, status, left = nr_children;
+	pid_t pids[8];
+
+	for (int i = 0; i < nr_children; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(use_slots(i, 12));
+	}
+	for (int i = 0; left; i++) {
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+
+		if (pid > 0) {
+			EXPECT_EQ(status, 0);
+			left--;
+			continue;
+		}
+		write_file(VSWAP_MODE, i % 2 ? "always" : "never");
+		usleep(20000);
+	}
+	write_file(VSWAP_MODE, "auto");
+	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* Back and forth between two disks, under load. */

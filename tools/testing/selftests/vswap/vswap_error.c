@@ -2,7 +2,8 @@
 /* Virtual slots on a device that fails. */
 #include "../kselftest_harness.h"
 #include "dm.h"
-#include "sigbus.h"
+#include "fault.h"
+#include "place.h"
 
 #define NR	512
 
@@ -36,6 +37,7 @@ FIXTURE_SETUP(vswap_error)
 
 FIXTURE_TEARDOWN(vswap_error)
 {
+	EXPECT_EQ(vswap_validate(), 0);
 	dm_table(&self->below, NULL);
 	swapoff(self->disk.path);
 	dm_remove(&self->disk);
@@ -234,6 +236,309 @@ VSWAP_TEST(vswap_error, swapoff)
 	munmap(p, 2 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* The first page in zswap, the others on a disk; zeroes in between. */
+#define ZSWAP_FIRST	"zddddddd0ddddddd"
+#define NR_GROUPS	8
+
+/* How many pages of a group can't be read, -1 if one is wrong. */
+static int read_group(const char *p, const char *where, unsigned long seed)
+{
+	int failed = 0;
+
+	for (int i = 0; i < GROUP; i++) {
+		int ret = read_page(p, where, seed, i);
+
+		if (ret < 0)
+			return ret;
+		failed += ret == SIGBUS;
+	}
+	return failed;
+}
+
+static char *read_large(char *p, size_t nr)
+{
+	write_file(THP "hugepages-64kB/enabled", "always");
+	if (p)
+		madvise(p, nr * page_size, MADV_HUGEPAGE);
+	return p;
+}
+
+/*
+ * Pages in zswap whose neighbours on a disk can't be read: who reads one is not
+ * concerned. When the disk can be read again, so can everything that is on it.
+ */
+VSWAP_TEST(vswap_error, read_zswap_first)
+{
+	char *p;
+
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	p = read_large(place_region(NR_GROUPS, ZSWAP_FIRST, 20), NR_GROUPS * GROUP);
+	ASSERT_NE(p, NULL);
+	drop_swap_cache(self->cgroup, NR_GROUPS * GROUP);
+	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
+	for (int i = 0; i < NR_GROUPS; i++)
+		EXPECT_EQ(read_page(p + i * GROUP * page_size, ZSWAP_FIRST, 20 + i, 0), 0);
+	for (int i = 0; i < NR_GROUPS; i++)
+		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 20 + i), 14);
+	ASSERT_EQ(dm_table(&self->below, NULL), 0);
+	for (int i = 0; i < NR_GROUPS; i++)
+		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 20 + i), 0);
+	write_file(THP "hugepages-64kB/enabled", "never");
+	munmap(p, NR_GROUPS * GROUP * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* The same with a device that is as fast as memory, which large folios are read from. */
+VSWAP_TEST(vswap_error, read_zswap_first_fast)
+{
+	struct disk ram;
+	char *p;
+
+	if (access(FAIL_REQUEST, F_OK))
+		SKIP(return, "no fault injection");
+	ASSERT_EQ(ram_setup(&ram, 2, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&ram, 20), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	p = read_large(place_region(NR_GROUPS, ZSWAP_FIRST, 30), NR_GROUPS * GROUP);
+	ASSERT_NE(p, NULL);
+	drop_swap_cache(self->cgroup, NR_GROUPS * GROUP);
+	ASSERT_EQ(fail_requests(&ram, "100"), 0);
+	for (int i = 0; i < NR_GROUPS; i++)
+		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 30 + i), 14);
+	ASSERT_EQ(fail_requests(&ram, "0"), 0);
+	for (int i = 0; i < NR_GROUPS; i++)
+		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 30 + i), 0);
+	write_file(THP "hugepages-64kB/enabled", "never");
+	munmap(p, NR_GROUPS * GROUP * page_size);
+	EXPECT_EQ(disk_off(&ram), 0);
+	disk_remove(&ram);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* A page in zswap is read without a look at the disk that its neighbours are on. */
+VSWAP_TEST(vswap_error, no_read_for_neighbours)
+{
+	long reads;
+	char *p;
+
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	p = read_large(place_region(NR_GROUPS, ZSWAP_FIRST, 40), NR_GROUPS * GROUP);
+	ASSERT_NE(p, NULL);
+	drop_swap_cache(self->cgroup, NR_GROUPS * GROUP);
+	reads = disk_stat(&self->disk, DISK_STAT_READS);
+	ASSERT_GE(reads, 0);
+	for (int i = 0; i < NR_GROUPS; i++) {
+		EXPECT_EQ(read_page(p + i * GROUP * page_size, ZSWAP_FIRST, 40 + i, 0), 0);
+		EXPECT_EQ(read_page(p + i * GROUP * page_size, ZSWAP_FIRST, 40 + i, 8), 0);
+	}
+	EXPECT_EQ(disk_stat(&self->disk, DISK_STAT_READS), reads);
+	for (int i = 0; i < NR_GROUPS; i++)
+		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 40 + i), 0);
+	EXPECT_GT(disk_stat(&self->disk, DISK_STAT_READS), reads);
+	write_file(THP "hugepages-64kB/enabled", "never");
+	munmap(p, NR_GROUPS * GROUP * page_size);
+}
+
+FIXTURE(vswap_block) {
+	char cgroup[128];
+	long slots;
+	struct disk disk;
+	char *p;
+};
+
+FIXTURE_VARIANT(vswap_block) {
+	const char *feature;
+};
+
+/* A block that is bad for good, and one that fails one time only */
+FIXTURE_VARIANT_ADD(vswap_block, lasting) { .feature = "memory_backed" };
+FIXTURE_VARIANT_ADD(vswap_block, passing) { .feature = "badblocks_once" };
+
+#define BAD_PAGE	100
+
+/* The block of one page in the middle of others on the disk is bad. */
+FIXTURE_SETUP(vswap_block)
+{
+	const char *missing = vswap_missing();
+	long block;
+
+	self->disk.fd = -1;
+	if (!missing)
+		missing = null_setup(&self->disk, 4 * NR, variant->feature);
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_block"), 0);
+	/* Past zswap */
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "enabled", "0"), 0);
+	self->slots = vswap_stat("slots_used");
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+
+	self->p = map_region(NR, false);
+	fill_region(self->p, NR, PATTERN_RANDOM, 50);
+	ASSERT_EQ(swap_out(self->p, NR), NR);
+	drop_swap_cache(self->cgroup, NR);
+	block = disk_find(&self->disk, PATTERN_RANDOM, 50, BAD_PAGE);
+	ASSERT_GT(block, 0);
+	ASSERT_EQ(null_bad(block, 1, true), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_block)
+{
+	munmap(self->p, NR * page_size);
+	disk_remove(&self->disk);
+	null_remove();
+	write_file(ZSWAP_PARAM "enabled", "1");
+	cgroup_leave(self->cgroup);
+}
+
+/* The pages that can't be read: none, or the one; -1 if there are others. */
+static long bad_pages(const char *p)
+{
+	long all = count_failed(p, NR, PATTERN_RANDOM, 50);
+
+	if (all <= 0)
+		return all;
+	return touch(p + BAD_PAGE * page_size) == SIGBUS ? all : -1;
+}
+
+/* A bad block is one page that can't be read, whatever is read together with it. */
+VSWAP_TEST(vswap_block, fault)
+{
+	const bool lasting = !strcmp(variant->feature, "memory_backed");
+
+	EXPECT_EQ(bad_pages(self->p), lasting);
+	/* It can be read as soon as the block can */
+	ASSERT_EQ(null_bad(1, 4 * NR, false), 0);
+	EXPECT_EQ(bad_pages(self->p), 0);
+	munmap(self->p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* ... and one page that is lost when the disk is switched off. */
+VSWAP_TEST(vswap_block, swapoff)
+{
+	const bool lasting = !strcmp(variant->feature, "memory_backed");
+
+	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(bad_pages(self->p), lasting);
+	munmap(self->p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+/* What could not be read a while ago is read again before it is given up. */
+VSWAP_TEST(vswap_block, swapoff_later)
+{
+	/* Read with its neighbours, and left in the swap cache */
+	ASSERT_EQ(madvise(self->p, NR * page_size, MADV_WILLNEED), 0);
+	usleep(100000);
+	ASSERT_EQ(null_bad(1, 4 * NR, false), 0);
+	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_EQ(bad_pages(self->p), 0);
+	munmap(self->p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+#define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
+
+FIXTURE(vswap_decompress) {
+	char cgroup[128];
+	long slots;
+};
+
+FIXTURE_VARIANT(vswap_decompress) {
+	bool shared;
+};
+
+FIXTURE_VARIANT_ADD(vswap_decompress, anon) { };
+FIXTURE_VARIANT_ADD(vswap_decompress, shmem) { .shared = true };
+
+FIXTURE_SETUP(vswap_decompress)
+{
+	const char *missing = vswap_missing();
+
+	if (!missing && access(FAIL_DECOMPRESS, F_OK))
+		missing = "no fault injection";
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
+			       "vswap_decompress"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	ASSERT_EQ(write_file(THP "hugepages-64kB/enabled", "always"), 0);
+	ASSERT_EQ(write_file(THP "hugepages-64kB/shmem_enabled", "always"), 0);
+	write_file(FAIL_DECOMPRESS "verbose", "0");
+	write_file(FAIL_DECOMPRESS "task-filter", "0");
+	write_file(FAIL_DECOMPRESS "interval", "1");
+	self->slots = vswap_stat("slots_used");
+}
+
+FIXTURE_TEARDOWN(vswap_decompress)
+{
+	write_file(FAIL_DECOMPRESS "probability", "0");
+	write_file(THP "hugepages-64kB/enabled", "never");
+	write_file(THP "hugepages-64kB/shmem_enabled", "never");
+	cgroup_leave(self->cgroup);
+}
+
+/* A large folio in zswap. */
+static char *large_in_zswap(bool shared)
+{
+	char *p = map_region(GROUP, false);
+	int flags = MAP_FIXED | MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE);
+
+	p = mmap(p, GROUP * page_size, PROT_READ | PROT_WRITE, flags, -1, 0);
+	madvise(p, GROUP * page_size, MADV_HUGEPAGE);
+	fill_region(p, GROUP, PATTERN_QUARTER, 60);
+	for (int i = 0; i < 100 && vswap_stat("slots_zswap") < GROUP; i++) {
+		madvise(p, GROUP * page_size, MADV_PAGEOUT);
+		usleep(10000);
+	}
+	return p;
+}
+
+static void fail_decompress(const char *times)
+{
+	write_file(FAIL_DECOMPRESS "times", times);
+	write_file(FAIL_DECOMPRESS "probability", "100");
+}
+
+/* A page that can't be decompressed with others is tried again by itself. */
+VSWAP_TEST(vswap_decompress, passing)
+{
+	long fails = read_num(ZSWAP_DEBUG "decompress_fail");
+	char *p = large_in_zswap(variant->shared);
+
+	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
+	fail_decompress("1");
+	EXPECT_EQ(touch(p + 5 * page_size), 0);
+	EXPECT_EQ(read_num(ZSWAP_DEBUG "decompress_fail"), fails + 1);
+	EXPECT_EQ(check_region(p, GROUP, PATTERN_QUARTER, 60), GROUP);
+	munmap(p, GROUP * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* If that fails, too, it is lost alone. */
+VSWAP_TEST(vswap_decompress, lasting)
+{
+	char *p = large_in_zswap(variant->shared);
+
+	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
+	fail_decompress("-1");
+	EXPECT_EQ(touch(p), SIGBUS);
+	write_file(FAIL_DECOMPRESS "probability", "0");
+	/* What a shared mapping could not read is gone, else it is kept */
+	EXPECT_EQ(touch(p), variant->shared ? SIGBUS : 0);
+	EXPECT_EQ(count_failed(p, GROUP, PATTERN_QUARTER, 60), variant->shared);
+	munmap(p, GROUP * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 TEST_HARNESS_MAIN

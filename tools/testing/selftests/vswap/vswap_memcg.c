@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Virtual slots and the memory controller, cgroup v2. */
+#include <sys/mount.h>
 #include "../kselftest_harness.h"
 #include "vswap_util.h"
 
@@ -127,6 +128,128 @@ VSWAP_TEST(vswap_memcg, proactive_reclaim)
 	EXPECT_GT(count_swapped(p, NR), NR / 2);
 	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 6), NR);
 	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+#define ZERO_DIR	"/tmp/vswap_zero"
+#define HUGE		(2UL << 20)
+
+/* A tmpfs with huge pages, on which there is no end of room; -1 if there is none. */
+static int open_huge_file(void)
+{
+	mkdir(ZERO_DIR, 0755);
+	if (mount("tmpfs", ZERO_DIR, "tmpfs", 0, "huge=always,size=1T"))
+		return -1;
+	return open(ZERO_DIR "/file", O_RDWR | O_CREAT, 0600);
+}
+
+/* Write zeroes, return how much could be written. */
+static off_t write_zeroes(int fd, off_t size)
+{
+	char *buf = calloc(1, HUGE);
+	off_t pos = 0;
+
+	while (pos < size && pwrite(fd, buf, HUGE, pos) == HUGE)
+		pos += HUGE;
+	free(buf);
+	return pos;
+}
+
+/* Kernel memory of a cgroup, as exact as the statistics are after a while. */
+static long kernel_memory(const char *cgroup)
+{
+	sleep(3);
+	return cgroup_read_key(cgroup, "memory.stat", "kernel");
+}
+
+/*
+ * Zeroes take no room anywhere, but the tables of their slots do: they are charged
+ * to whom they are for, and when that cgroup is gone, to its parent.
+ */
+VSWAP_TEST(vswap_memcg, tables)
+{
+	const long nr = 256, tables = nr * page_size, slack = tables / 4;
+	long before = kernel_memory(self->cgroup), after;
+	int fd = open_huge_file(), status;
+	char child[192];
+	pid_t pid;
+
+	if (fd < 0)
+		SKIP(return, "no tmpfs with huge pages");
+	if (page_size != 4096)
+		SKIP(return, "needs pages of 4 kB");
+
+	/* A cgroup below that of the test, which then is removed */
+	snprintf(child, sizeof(child), "%s/child", self->cgroup);
+	cgroup_write(CGROUP, "cgroup.procs", "0");
+	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.subtree_control", "+memory"), 0);
+	ASSERT_EQ(mkdir(child, 0755), 0);
+	pid = fork();
+	if (!pid) {
+		if (cgroup_write(child, "cgroup.procs", "0"))
+			_exit(1);
+		_exit(write_zeroes(fd, nr * HUGE) == nr * HUGE ? 0 : 2);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT_EQ(status, 0);
+	for (int i = 0; i < 20 && vswap_stat("slots_zero") < nr * 512; i++)
+		cgroup_write(child, "memory.reclaim", "512M swappiness=max");
+	ASSERT_GE(vswap_stat("slots_zero"), nr * 512);
+	EXPECT_GE(kernel_memory(child), tables);
+	EXPECT_LE(cgroup_read_key(child, "memory.stat", "kernel"), 2 * tables);
+	EXPECT_GE(cgroup_read(child, "memory.current"), tables);
+
+	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
+		usleep(20000);
+	ASSERT_NE(access(child, F_OK), 0);
+	EXPECT_GE(kernel_memory(self->cgroup), before + tables);
+
+	/* All of it is uncharged with the last slot */
+	close(fd);
+	umount2(ZERO_DIR, 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	after = kernel_memory(self->cgroup);
+	EXPECT_LE(after, before + slack);
+	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
+	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+}
+
+/* A cgroup that writes zeroes for ever is stopped by its own limit. */
+VSWAP_TEST(vswap_memcg, tables_limit)
+{
+	const long max = 8L << 20;
+	/* What it can have if only the tables of swap entries and counts are charged */
+	const off_t bound = max / page_size * HUGE;
+	int fd = open_huge_file(), status;
+	long kills = read_key("/proc/vmstat", "oom_kill"), mine;
+	struct stat st;
+	pid_t pid;
+
+	if (fd < 0)
+		SKIP(return, "no tmpfs with huge pages");
+	if (page_size != 4096)
+		SKIP(return, "needs pages of 4 kB");
+	/* Nobody else is to be killed */
+	cgroup_write(CGROUP, "cgroup.procs", "0");
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "8M"), 0);
+	pid = fork();
+	if (!pid) {
+		if (cgroup_write(self->cgroup, "cgroup.procs", "0"))
+			_exit(1);
+		_exit(write_zeroes(fd, 2 * bound) < 2 * bound ? 0 : 1);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	mine = cgroup_read_key(self->cgroup, "memory.events", "oom_kill");
+	ASSERT_EQ(fstat(fd, &st), 0);
+	TH_LOG("stopped after %ld MB by %s", (long)(st.st_size >> 20),
+	       WIFSIGNALED(status) ? "a signal" : "an error");
+	EXPECT_TRUE(WIFSIGNALED(status) || !WEXITSTATUS(status));
+	EXPECT_LE(st.st_size, bound);
+	/* Not by others being killed */
+	EXPECT_EQ(read_key("/proc/vmstat", "oom_kill") - kills, mine);
+	cgroup_write(self->cgroup, "memory.max", "max");
+	close(fd);
+	umount2(ZERO_DIR, 0);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

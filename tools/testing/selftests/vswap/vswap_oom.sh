@@ -31,8 +31,18 @@ expect()
 	fi
 }
 
+# How much of what the kernel has recorded does not agree; only debug kernels tell
+inconsistent()
+{
+	validate=/sys/kernel/debug/vswap/validate
+	[ -r $validate ] || { echo 0; return; }
+	cat $validate >/tmp/validate
+	sed -n 's/.* errors \([0-9]*\)$/\1/p' /tmp/validate
+	grep -q ' errors 0$' /tmp/validate || sed 's/^/# validate: /' /tmp/validate >&2
+}
+
 echo "TAP version 13"
-echo "1..5"
+echo "1..6"
 echo 1 >$param/enabled
 echo 10 >$param/max_pool_percent
 kills=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
@@ -50,4 +60,5 @@ done
 expect "slots are given back" yes "$(if [ $i -lt 50 ]; then echo yes; else cat /sys/kernel/debug/vswap/stats; fi)"
 echo "$percent" >$param/max_pool_percent
 expect "swapping goes on" 0 "$(hog -p word $((total / 2)))"
+expect "all that is recorded of slots agrees" 0 "$(inconsistent)"
 exit $fail

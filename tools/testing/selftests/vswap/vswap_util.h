@@ -18,6 +18,7 @@
 
 #define VSWAP_MODE	"/sys/kernel/mm/vswap/mode"
 #define VSWAP_STATS	"/sys/kernel/debug/vswap/stats"
+#define VSWAP_VALIDATE	"/sys/kernel/debug/vswap/validate"
 #define ZSWAP_PARAM	"/sys/module/zswap/parameters/"
 #define ZSWAP_DEBUG	"/sys/kernel/debug/zswap/"
 #define CGROUP		"/sys/fs/cgroup"
@@ -93,6 +94,31 @@ static inline long read_num(const char *path)
 static inline long vswap_stat(const char *key)
 {
 	return read_key(VSWAP_STATS, key);
+}
+
+/*
+ * Have the kernel check that all that it has recorded of slots agrees. Returns how
+ * much does not, which is printed; 0 if the kernel can't check, without
+ * CONFIG_DEBUG_VM.
+ */
+static inline long vswap_validate(void)
+{
+	static char buf[65536];
+	char *line, *save = NULL, *errors = NULL;
+	long n;
+
+	if (access(VSWAP_VALIDATE, R_OK))
+		return 0;
+	if (read_file(VSWAP_VALIDATE, buf, sizeof(buf)) > 0)
+		errors = strstr(buf, " errors ");
+	n = errors ? strtol(errors + strlen(" errors "), NULL, 10) : -1;
+	if (!n)
+		return 0;
+
+	for (line = strtok_r(buf, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		printf("# validate: %s\n", line);
+	return n;
 }
 
 /* Why the tests can't run here, NULL if they can. */
@@ -344,6 +370,7 @@ FIXTURE_SETUP(fixture)							\
 }									\
 FIXTURE_TEARDOWN(fixture)						\
 {									\
+	EXPECT_EQ(vswap_validate(), 0);					\
 	cgroup_leave(self->cgroup);					\
 }
 

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual swap space: who gets virtual slots, and what reclaim may count on.
+ *
+ * Anonymous pages of a cgroup can go to zswap as long as its pool and
+ * memory.zswap.max leave room, and to swap devices as long as one has free
+ * slots, memory.swap.max leaves some of them, and memory.zswap.writeback allows
+ * it. What reclaim is told here and what swapping out a page then does have to
+ * agree: who is told too little is OOM-killed beside free room, who is told too
+ * much scans and compresses for nothing before the OOM killer comes.
+ *
+ * Room in the pool does not help with pages that can't be compressed. Whether
+ * this is so is found out by trying, for each cgroup and node by itself: once as
+ * many pages have been declined as there are, with hardly any taken in between,
+ * reclaim of this cgroup on this node is told that zswap has no room for a while,
+ * see struct vswap_trial. What others do has no part in it.
+ */
+#include <linux/atomic.h>
+#include <linux/jiffies.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/swap.h>
+#include <linux/vswap.h>
+#include <linux/zswap.h>
+#include <kunit/static_stub.h>
+#include "internal.h"
+#include "swap.h"
+
+/*
+ * zswap is given up for as long as it has taken to find out that it takes
+ * nothing, within these limits, so that at most half of the time goes to trying.
+ */
+#define VSWAP_GIVE_UP_MIN	HZ
+#define VSWAP_GIVE_UP_MAX	(10 * HZ)
+
+/* A page that is taken makes up for this many that were declined. */
+#define VSWAP_TAKEN_WEIGHT	16
+
+/* So few declined pages say nothing yet. */
+#define VSWAP_DECLINED_MIN	256
+
+static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
+
+enum vswap_mode vswap_get_mode(void)
+{
+	return READ_ONCE(vswap_mode);
+}
+
+/**
+ * vswap_set_mode - Choose which folios get virtual slots from now on.
+ * @mode: the mode.
+ *
+ * Slots that are in use stay what they are until they are freed.
+ *
+ * Context: Any.
+ */
+void vswap_set_mode(enum vswap_mode mode)
+{
+	WRITE_ONCE(vswap_mode, mode);
+}
+
+/**
+ * vswap_usable - Can pages be swapped out without a real device?
+ *
+ * Context: Any.
+ * Return: true if virtual slots are handed out and zswap is there to fill them,
+ * whether or not it has room at the moment.
+ */
+bool vswap_usable(void)
+{
+	return vswap_info && vswap_get_mode() != VSWAP_NEVER &&
+	       zswap_is_enabled();
+}
+
+/*
+ * What zswap has taken and declined
+ */
+
+#ifdef CONFIG_MEMCG
+static struct vswap_trial vswap_trials[MAX_NUMNODES];	/* memcg=disabled */
+
+static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
+{
+	if (memcg)
+		return &memcg->nodeinfo[nid]->vswap_trial;
+	return mem_cgroup_disabled() ? &vswap_trials[nid] : NULL;
+}
+#else
+static struct vswap_trial vswap_trials[MAX_NUMNODES];
+
+static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
+{
+	return &vswap_trials[nid];
+}
+#endif
+
+static bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
+{
+	struct vswap_trial *trial = vswap_trial(memcg, nid);
+	unsigned long until = trial ? READ_ONCE(trial->until) : 0;
+
+	return until && time_before(jiffies, until);
+}
+
+/* What there is to try, of which folios that are isolated are no part. */
+static unsigned long vswap_nr_anon(struct mem_cgroup *memcg, int nid)
+{
+	struct lruvec *lruvec = mem_cgroup_lruvec(memcg, NODE_DATA(nid));
+
+	return lruvec_lru_size(lruvec, LRU_INACTIVE_ANON, MAX_NR_ZONES - 1) +
+	       lruvec_lru_size(lruvec, LRU_ACTIVE_ANON, MAX_NR_ZONES - 1);
+}
+
+static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
+			     unsigned int nr_pages)
+{
+	struct vswap_trial *trial = vswap_trial(memcg, nid);
+	unsigned long declined, now = jiffies, pause;
+
+	if (!trial)
+		return;
+
+	declined = atomic_long_add_return(nr_pages, &trial->declined);
+	if (declined == nr_pages)
+		WRITE_ONCE(trial->since, now);
+	if (declined < VSWAP_DECLINED_MIN || declined < vswap_nr_anon(memcg, nid))
+		return;
+
+	/* Each that comes here has seen enough of them, whoever else has, too */
+	atomic_long_set(&trial->declined, 0);
+	pause = clamp(now - READ_ONCE(trial->since), (unsigned long)VSWAP_GIVE_UP_MIN,
+		      (unsigned long)VSWAP_GIVE_UP_MAX);
+	WRITE_ONCE(trial->until, (now + pause) ?: 1);
+	vswap_count_event(VSWAP_GIVE_UP);
+}
+
+/**
+ * vswap_note_taken - Note that pages of a folio were swapped out without a device.
+ * @folio: the folio, in the swap cache.
+ * @nr_pages: number of its pages.
+ *
+ * Context: The caller holds the folio lock.
+ */
+void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
+{
+	struct vswap_trial *trial;
+	long declined;
+
+	rcu_read_lock();
+	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
+	/* Usually there is nothing to make up for, and no cache line to share */
+	declined = trial ? atomic_long_read(&trial->declined) : 0;
+	if (declined)
+		atomic_long_cmpxchg(&trial->declined, declined,
+				    max(declined - VSWAP_TAKEN_WEIGHT * (long)nr_pages, 0L));
+	rcu_read_unlock();
+}
+
+/* What zswap has room for, if the pages are as good or bad as those of late. */
+static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
+{
+	if (!vswap_usable() || vswap_gave_up(memcg, nid))
+		return 0;
+
+	return mem_cgroup_zswap_headroom(memcg, zswap_headroom_pages());
+}
+
+/**
+ * vswap_note_declined - Note that a folio stays in memory.
+ * @folio: the folio, in the swap cache.
+ * @nr_pages: number of its pages that zswap did not take.
+ *
+ * That there is no room left reclaim is told right away. But where zswap has room,
+ * it was asked in earnest, and that counts.
+ *
+ * Context: The caller holds the folio lock.
+ */
+void vswap_note_declined(struct folio *folio, unsigned int nr_pages)
+{
+	int nid = folio_nid(folio);
+	struct mem_cgroup *memcg;
+
+	vswap_count_event(VSWAP_DECLINED);
+	rcu_read_lock();
+	memcg = folio_memcg(folio);
+	if (vswap_zswap_room(memcg, nid))
+		vswap_try_failed(memcg, nid, nr_pages);
+	rcu_read_unlock();
+}
+
+/*
+ * What reclaim may count on
+ */
+
+/**
+ * vswap_free_pages - Estimate how much more virtual slots can take.
+ *
+ * The room that zswap's pool has left, as if no page could be compressed. This is
+ * for decisions about reclaim, it is no capacity to be shown to users.
+ *
+ * Context: Any.
+ * Return: Number of pages, 0 if zswap is off or full.
+ */
+unsigned long vswap_free_pages(void)
+{
+	return vswap_usable() ? zswap_headroom_pages() : 0;
+}
+EXPORT_SYMBOL_GPL(vswap_free_pages);
+
+/**
+ * vswap_device_room - How many slots of devices may a cgroup take?
+ * @memcg: the cgroup, NULL for none.
+ *
+ * This is not about how many there are, which nr_swap_pages says and while a
+ * device is being switched off does not: then it is less by all that is in use
+ * there, although the others still have free slots.
+ *
+ * Context: Any, the caller makes sure that @memcg stays.
+ * Return: Number of slots, 0 if no device has one; not more than a cluster has.
+ */
+long vswap_device_room(struct mem_cgroup *memcg)
+{
+	if (!swap_has_free_slots() || !mem_cgroup_zswap_writeback_enabled(memcg))
+		return 0;
+
+	return max(mem_cgroup_swap_margin(memcg, SWAPFILE_CLUSTER), 0L);
+}
+
+/**
+ * vswap_headroom - How many pages of a cgroup can be swapped out?
+ * @memcg: the cgroup, NULL for all.
+ * @nid: the node that the pages are on.
+ *
+ * Context: Any, the caller makes sure that @memcg stays.
+ * Return: Number of pages, 0 if reclaim need not try.
+ */
+long vswap_headroom(struct mem_cgroup *memcg, int nid)
+{
+	long nr = vswap_device_room(memcg);
+
+	/* It only matters whether there are some, and those are enough */
+	if (nr >= SWAPFILE_CLUSTER)
+		return nr;
+
+	return nr + vswap_zswap_room(memcg, nid);
+}
+
+/*
+ * Who gets virtual slots
+ */
+
+/**
+ * vswap_wanted - Should a folio get virtual slots?
+ * @folio: folio that is about to be swapped out.
+ *
+ * In mode auto, if its cgroup may use zswap and zswap has room or can make some
+ * by writing to a device. If it turns out that zswap does not take the folio,
+ * the device takes it instead.
+ *
+ * Context: The caller holds the folio lock. Does not sleep.
+ * Return: true for virtual slots, false for plain ones.
+ */
+bool vswap_wanted(struct folio *folio)
+{
+	struct mem_cgroup *memcg;
+	bool wanted;
+
+	KUNIT_STATIC_STUB_REDIRECT(vswap_wanted, folio);
+
+	if (!vswap_info || vswap_get_mode() == VSWAP_NEVER)
+		return false;
+	if (vswap_get_mode() == VSWAP_AUTO && !zswap_is_enabled())
+		return false;
+
+	rcu_read_lock();
+	memcg = folio_memcg(folio);
+	if (!vswap_device_room(memcg))
+		wanted = vswap_zswap_room(memcg, folio_nid(folio));
+	else
+		wanted = vswap_get_mode() == VSWAP_ALWAYS ||
+			 mem_cgroup_zswap_allowed(memcg);
+	rcu_read_unlock();
+
+	return wanted;
+}
+
+/**
+ * vswap_plain_allowed - May a folio get plain slots if it gets no virtual ones?
+ * @folio: folio that is about to be swapped out.
+ *
+ * zswap takes nothing from plain slots. Where a cgroup's pages may not go to a
+ * device either, they would stay in the swap cache and serve nobody there.
+ *
+ * Context: The caller holds the folio lock. Does not sleep.
+ * Return: true if it may.
+ */
+bool vswap_plain_allowed(struct folio *folio)
+{
+	bool allowed;
+
+	rcu_read_lock();
+	allowed = mem_cgroup_zswap_writeback_enabled(folio_memcg(folio));
+	rcu_read_unlock();
+
+	return allowed;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual swap space: large folios of which zswap takes only a part.
+ *
+ * One page that can't be compressed must not keep all others in memory. Where no
+ * device takes a large folio as a whole, zswap keeps those of its pages that it
+ * can, and the folio is split: reclaim frees these pages, the others stay. A folio
+ * of which zswap takes nothing stays whole.
+ */
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/swap.h>
+#include <linux/writeback.h>
+#include "internal.h"
+#include "swap_table.h"
+#include "swap.h"
+#include "vswap_table.h"
+
+static bool vswap_page_stored(struct page *page)
+{
+	return vswap_tb_is_zswap(vswap_get_backing(page_swap_entry(page)));
+}
+
+/**
+ * vswap_pages_stored - How many pages of a folio does zswap hold?
+ * @folio: folio in the swap cache.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: Number of pages, 0 if the folio has plain slots.
+ */
+unsigned int vswap_pages_stored(struct folio *folio)
+{
+	unsigned int nr = 0;
+
+	if (!folio_swap_is_virtual(folio))
+		return 0;
+
+	for (long i = 0; i < folio_nr_pages(folio); i++)
+		nr += vswap_page_stored(folio_page(folio, i));
+
+	return nr;
+}
+
+/* Let go of what an earlier write has left behind the pages that zswap declined. */
+static void vswap_release_unstored(struct folio *folio)
+{
+	struct swap_cluster_info *ci = swap_cluster_get_and_lock(folio);
+	unsigned long offset = swp_offset(folio->swap);
+
+	for (long i = 0; i < folio_nr_pages(folio); i++) {
+		if (!vswap_page_stored(folio_page(folio, i)))
+			vswap_release_slots(vswap_info, offset + i, 1);
+	}
+	swap_cluster_unlock(ci);
+}
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+/* Have a page that is not stored stay: it was isolated as a part of a large folio. */
+static void vswap_put_back(struct folio *folio)
+{
+	folio_mark_dirty(folio);
+	folio_set_active(folio);
+	folio_unlock(folio);
+	folio_putback_lru(folio);
+}
+
+static void vswap_count_split(struct folio *folio, unsigned int order)
+{
+	if (order >= HPAGE_PMD_ORDER) {
+		count_vm_event(THP_SPLIT_PAGE);
+		count_memcg_folio_events(folio, THP_SWPOUT_FALLBACK, 1);
+		count_vm_event(THP_SWPOUT_FALLBACK);
+	}
+	count_mthp_stat(order, MTHP_STAT_SPLIT);
+	count_mthp_stat(order, MTHP_STAT_SWPOUT_FALLBACK);
+}
+
+/* Split a folio that is unmapped, and have reclaim free what is stored. */
+static bool vswap_split(struct folio *folio, struct list_head *folio_list)
+{
+	unsigned int order = folio_order(folio);
+	struct page *page = &folio->page;
+
+	if (!order || !folio_test_anon(folio) || !folio_list)
+		return false;
+	if (folio_split_unmapped(folio, 0))
+		return false;
+	vswap_count_split(folio, order);
+
+	/* All are locked, and isolated with a reference each */
+	for (long i = 1; i < 1L << order; i++) {
+		struct folio *part = page_folio(page + i);
+
+		if (!vswap_page_stored(page + i)) {
+			vswap_put_back(part);
+			continue;
+		}
+		folio_unlock(part);
+		list_add_tail(&part->lru, folio_list);
+	}
+
+	return true;
+}
+#else
+static bool vswap_split(struct folio *folio, struct list_head *folio_list)
+{
+	return false;
+}
+#endif
+
+/**
+ * vswap_keep - Keep what no backend took of a folio, and only that.
+ * @folio: folio in the swap cache that is clean and neither stored nor written.
+ * @folio_list: where to put the parts of it that reclaim can free.
+ *
+ * shmem folios can't be split here, see vswap_pages_stored() for them.
+ *
+ * Context: The caller holds the folio lock; the folio is not mapped, and isolated
+ * unless @folio_list is NULL. Does not sleep.
+ * Return: 0 if @folio is now a single page and stored, AOP_WRITEPAGE_ACTIVATE if
+ * it has to stay: it is dirty then.
+ */
+int vswap_keep(struct folio *folio, struct list_head *folio_list)
+{
+	unsigned int nr = folio_nr_pages(folio), stored;
+
+	stored = vswap_pages_stored(folio);
+	if (stored)
+		vswap_note_taken(folio, stored);
+	if (folio_swap_is_virtual(folio)) {
+		vswap_release_unstored(folio);
+		vswap_note_declined(folio, nr - stored);
+	}
+
+	if (stored) {
+		if (vswap_split(folio, folio_list)) {
+			if (vswap_page_stored(&folio->page))
+				return 0;
+		} else if (folio_test_anon(folio)) {
+			vswap_release_folio(folio);
+		}
+	}
+
+	folio_mark_dirty(folio);
+	return AOP_WRITEPAGE_ACTIVATE;
+}

@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Torture of virtual swap space: workers do random things to memory whose every
+ * byte is known, while devices, limits, knobs, CPUs and memory change.
+ *
+ * usage: torture [-t SECONDS] [-s SEED] [-w WORKERS] [-h SECONDS] [-x PART]... [FILE]...
+ *
+ * -h SECONDS	without progress a worker hangs after so long
+ * -x PART	leave out devices, errors, cgroups, knobs, cpus, memory, poison, alloc
+ * FILE		to be kept in memory: the shell that this has been started from would
+ *		not survive if a failing device lost it
+ *
+ * Has to be started in a cgroup that is not swapped out. What a worker chooses
+ * depends on the seed, its number and its turn only.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <stdarg.h>
+#include <sys/mount.h>
+#include <time.h>
+#include "torture.h"
+
+struct torture *torture;
+struct actor *self;
+unsigned int parts = ~0U;
+
+static const char * const part_names[] = {
+	"devices", "errors", "cgroups", "knobs", "cpus", "memory", "poison", "alloc",
+};
+
+#define NR_PARTS	(sizeof(part_names) / sizeof(part_names[0]))
+
+static const struct chaos *chaos[MAX_CHAOS];
+static unsigned long turns[MAX_WORKERS], chaos_turns;
+static long oom_kills, hang_after = 120;
+static int results;
+static bool bad;
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Choices */
+
+static uint64_t choice;
+
+void choose_seed(unsigned long process, unsigned long turn)
+{
+	choice = (torture->seed + 1) * 0x9e3779b97f4a7c15ULL ^
+		 (process + 1) * 0xd1342543de82ef95ULL ^ (turn + 1) * 0xa0761d6478bd642fULL;
+	if (!choice)
+		choice = 1;
+	for (int i = 0; i < 8; i++)
+		pattern_next(&choice);
+}
+
+unsigned long choose(unsigned long below)
+{
+	return (pattern_next(&choice) >> 16) % below;
+}
+
+/* Lines of the report; those of different processes stay whole. */
+
+static void put_line(const char *start, const char *format, va_list args)
+{
+	char line[1024];
+	int len = snprintf(line, sizeof(line), "%s", start);
+
+	len += vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+	if (len > sizeof(line) - 2)
+		len = sizeof(line) - 2;
+	line[len++] = '\n';
+	len = write(STDOUT_FILENO, line, len);
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_line("# ", format, args);
+	va_end(args);
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	__atomic_fetch_add(&torture->failed, 1, __ATOMIC_SEQ_CST);
+	va_start(args, format);
+	put_line("# FAILED: ", format, args);
+	va_end(args);
+}
+
+static void result(const char *text, bool good)
+{
+	printf("%s %d %s\n", good ? "ok" : "not ok", ++results, text);
+	fflush(stdout);
+	bad |= !good;
+}
+
+static void skip(const char *text, const char *why)
+{
+	printf("ok %d %s # SKIP %s\n", ++results, text, why);
+	fflush(stdout);
+}
+
+/* What each process does */
+
+void step(const char *what)
+{
+	snprintf(self->what, sizeof(self->what), "%s", what);
+	progress();
+}
+
+void park(void)
+{
+	while (torture->pause) {
+		self->parked = true;
+		step("parked");
+		usleep(20000);
+	}
+	self->parked = false;
+}
+
+bool doze(unsigned long ms, const char *what)
+{
+	step("asleep");
+	while (!torture->calm && !torture->failed) {
+		park();
+		if (ms < 50)
+			break;
+		usleep(50000);
+		step("asleep");
+		ms -= 50;
+	}
+	usleep(ms % 50 * 1000);
+	step(what);
+	return !torture->calm && !torture->failed;
+}
+
+int in_child_process(int (*run)(void *arg), void *arg)
+{
+	unsigned long turn = choose(1UL << 40);
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		choose_seed(2000, turn);
+		_exit(run(arg));
+	}
+	if (pid < 0)
+		return -1;
+	self->helper = pid;
+	waitpid(pid, &status, 0);
+	self->helper = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Starting */
+
+static void start_worker(int nr)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		work(nr, turns[nr]);
+	if (pid > 0) {
+		turns[nr]++;
+		torture->worker[nr].pid = pid;
+	}
+}
+
+static void start_chaos(int nr)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		self = &torture->chaos[nr];
+		choose_seed(100 + nr, chaos_turns);
+		mlockall(MCL_CURRENT);
+		chaos[nr]->run();
+		_exit(0);
+	}
+	chaos_turns++;
+	if (pid > 0)
+		torture->chaos[nr].pid = pid;
+}
+
+static void add_chaos(const struct chaos *one)
+{
+	for (; one->name; one++) {
+		const char *missing;
+
+		if (!(parts & one->part))
+			continue;
+		missing = one->setup ? one->setup() : NULL;
+		if (missing)
+			say("without %s: %s", one->name, missing);
+		else
+			chaos[torture->nr_chaos++] = one;
+	}
+}
+
+static void lock_file(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	off_t size = lseek(fd, 0, SEEK_END);
+	void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (fd < 0 || p == MAP_FAILED || mlock(p, size))
+		say("%s can't be kept in memory", path);
+	close(fd);
+}
+
+static void mount_tmpfs(void)
+{
+	static const char * const huge[] = { "never", "always", "within_size", "advise" };
+
+	mkdir(TORTURE_TMPFS, 0755);
+	for (int i = 0; i < 4; i++) {
+		char path[64], options[64];
+
+		snprintf(path, sizeof(path), TORTURE_TMPFS "/%s", huge[i]);
+		mkdir(path, 0755);
+		snprintf(options, sizeof(options), "size=4G,huge=%s", huge[i]);
+		if (mount("tmpfs", path, "tmpfs", 0, options))
+			mount("tmpfs", path, "tmpfs", 0, "size=4G");
+	}
+}
+
+/* How much memory is each worker's? */
+static size_t share_of_memory(int workers)
+{
+	long available = read_key("/proc/meminfo", "MemAvailable") * 1024L / page_size;
+
+	/* Generations of it, children with copies, and what the kernel needs */
+	return available * 3 / 4 / workers;
+}
+
+/* Watching */
+
+static void show_file(const char *name, pid_t pid)
+{
+	char path[64], buf[4096], *line, *save = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	if (read_file(path, buf, sizeof(buf)) <= 0)
+		return;
+	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		say("    %s", line);
+}
+
+/* Where a process is, and its children. */
+static void show_process(pid_t pid)
+{
+	char path[64], buf[1024], *child, *save = NULL;
+
+	say("  process %d", pid);
+	show_file("stat", pid);
+	show_file("wchan", pid);
+	show_file("stack", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	if (read_file(path, buf, sizeof(buf)) <= 0)
+		return;
+	for (child = strtok_r(buf, " \n", &save); child; child = strtok_r(NULL, " \n", &save)) {
+		say("  its child %s", child);
+		show_file("stat", atoi(child));
+		show_file("stack", atoi(child));
+	}
+}
+
+struct progress {
+	unsigned long steps;
+	double since;
+	bool told;
+};
+
+static bool gets_on(const struct actor *actor, struct progress *p, double limit)
+{
+	if (!actor->pid || actor->steps != p->steps || !p->since) {
+		p->steps = actor->steps;
+		p->since = now();
+		return true;
+	}
+	return now() - p->since < limit;
+}
+
+static void tell_hang(const char *who, int nr, struct actor *actor, struct progress *p)
+{
+	if (p->told)
+		return;
+	p->told = true;
+	complain("%s %d (process %d) hangs in: %s", who, nr, actor->pid, actor->what);
+	show_process(actor->pid);
+	write_file("/proc/sysrq-trigger", "w");
+	write_file("/proc/sysrq-trigger", "m");
+}
+
+static void watch(void)
+{
+	static struct progress workers[MAX_WORKERS], others[MAX_CHAOS];
+
+	for (int i = 0; i < torture->nr_workers; i++) {
+		if (!gets_on(&torture->worker[i], &workers[i], hang_after))
+			tell_hang("worker", i, &torture->worker[i], &workers[i]);
+	}
+	/* swapoff takes as long as it takes */
+	for (int i = 0; i < torture->nr_chaos; i++) {
+		if (!gets_on(&torture->chaos[i], &others[i], 2 * hang_after))
+			tell_hang(chaos[i]->name, i, &torture->chaos[i], &others[i]);
+	}
+}
+
+/* Cgroups that nobody is in any longer. */
+static void remove_cgroups(void)
+{
+	DIR *dir = opendir(TORTURE_CGROUP);
+	char path[512];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), TORTURE_CGROUP "/%s", entry->d_name);
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			rmdir(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void judge_worker(int nr, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+		count(COUNT_OOM, 1);
+	} else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS && torture->epoch &&
+		   !strcmp(torture->worker[nr].what, "start")) {
+		count(COUNT_UNREADABLE, 1);	/* own memory, before it was locked */
+	} else if (status && !torture->failed) {
+		complain("worker %d, in: %s: status %x", nr, torture->worker[nr].what, status);
+	}
+}
+
+/* Those that have ended; others take their place while @again. */
+static void collect(bool again)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (int i = 0; i < torture->nr_workers; i++) {
+			if (torture->worker[i].pid != pid)
+				continue;
+			torture->worker[i].pid = 0;
+			judge_worker(i, status);
+		}
+		for (int i = 0; i < torture->nr_chaos; i++) {
+			if (torture->chaos[i].pid != pid)
+				continue;
+			torture->chaos[i].pid = 0;
+			if (status && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+				complain("%s: status %x", chaos[i]->name, status);
+		}
+	}
+	if (!again)
+		return;
+	for (int i = 0; i < torture->nr_workers; i++) {
+		if (!torture->worker[i].pid)
+			start_worker(i);
+	}
+	for (int i = 0; i < torture->nr_chaos; i++) {
+		if (!torture->chaos[i].pid)
+			start_chaos(i);
+	}
+}
+
+static int nr_left(const struct actor *actors, int nr)
+{
+	int left = 0;
+
+	for (int i = 0; i < nr; i++)
+		left += actors[i].pid != 0;
+	return left;
+}
+
+/* Wait until all of them have ended. */
+static bool wait_end(const struct actor *actors, int nr)
+{
+	while (nr_left(actors, nr)) {
+		collect(false);
+		watch();
+		usleep(50000);
+		for (int i = 0; i < nr; i++) {
+			/* It hangs and has been told about; nothing will end it */
+			if (torture->failed && actors[i].pid) {
+				static double since;
+
+				since = since ?: now();
+				if (now() - since > 60)
+					return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* Judging */
+
+#define VALIDATE	"/sys/kernel/debug/vswap/validate"
+
+/* The number at the end of the last line, -1 if there is none. */
+static long validate(void)
+{
+	static char buf[65536];
+	char *line, *save = NULL, *last = NULL;
+	long errors;
+
+	if (read_file(VALIDATE, buf, sizeof(buf)) <= 0)
+		return -1;
+	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		last = line;
+	line = last ? strstr(last, "errors ") : NULL;
+	errors = line ? atol(line + 7) : -1;
+	if (errors)
+		say("validate: %s", last ?: "");
+	return errors;
+}
+
+static bool all_parked(const struct actor *actors, int nr)
+{
+	for (int i = 0; i < nr; i++) {
+		if (actors[i].pid && !actors[i].parked)
+			return false;
+	}
+	return true;
+}
+
+/* Everything stands still, and has to be consistent. */
+static void look_around(void)
+{
+	if (access(VALIDATE, R_OK))
+		return;
+	torture->pause = 1;
+	for (int i = 0; i < 200; i++) {
+		collect(true);
+		if (all_parked(torture->worker, torture->nr_workers) &&
+		    all_parked(torture->chaos, torture->nr_chaos))
+			break;
+		usleep(50000);
+	}
+	if (validate())
+		complain("the structures are not consistent");
+	torture->pause = 0;
+	count(COUNT_ROUNDS, 1);
+}
+
+static void run(double seconds)
+{
+	double start = now(), round = start;
+
+	while (now() - start < seconds && !torture->failed) {
+		collect(true);
+		watch();
+		remove_cgroups();
+		if (now() - round > 20) {
+			look_around();
+			round = now();
+		}
+		usleep(200000);
+	}
+}
+
+static bool leaks(void)
+{
+	char buf[4096];
+
+	for (int i = 0; i < 2; i++) {
+		sleep(6);
+		write_file("/sys/kernel/debug/kmemleak", "scan");
+	}
+	if (read_file("/sys/kernel/debug/kmemleak", buf, sizeof(buf)) <= 0)
+		return false;
+	say("%s", buf);
+	return true;
+}
+
+static void show_counts(long out)
+{
+	static const char * const names[NR_COUNTERS] = {
+		"operations", "pages verified", "pages unreadable", "pages lost with a device",
+		"forks", "pages moved", "killed for lack of memory", "cgroups", "swapon",
+		"swapoff", "swapoff failed", "error phases", "knobs", "CPUs off",
+		"pages poisoned", "rounds",
+	};
+
+	for (int i = 0; i < NR_COUNTERS; i++)
+		say("%-26s %lu", names[i], torture->count[i]);
+	say("%-26s %ld", "pages swapped out", out);
+}
+
+/* Pages of those that are still there, this process and the shells it comes from. */
+static long others_slots(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	char path[512];
+	long kb = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
+		if (atoi(entry->d_name) && read_key(path, "VmSwap") > 0)
+			kb += read_key(path, "VmSwap");
+	}
+	if (dir)
+		closedir(dir);
+	return kb * 1024 / page_size;
+}
+
+/* Everybody goes, and nothing may be left. */
+static void finish(long slots, long out)
+{
+	bool ended, early;
+	char text[128];
+
+	torture->calm = 1;
+	ended = wait_end(torture->chaos, torture->nr_chaos);
+	for (int i = 0; i < torture->nr_chaos; i++) {
+		if (chaos[i]->end)
+			chaos[i]->end();
+	}
+	/* Once the memory is looked at where it is, once after that has gone */
+	early = ended && torture->seed % 2 && !disks_off();
+	torture->stop = 1;
+	ended &= wait_end(torture->worker, torture->nr_workers);
+	out = vm_events("pswpout") + vm_events("zswpout") - out;
+	show_counts(out);
+	if (torture->count[COUNT_OOM] > vm_events("oom_kill") - oom_kills)
+		complain("processes were killed, but not for lack of memory");
+	snprintf(text, sizeof(text), "memory is right, %s", early ? "devices are off" :
+		 "devices are on");
+	result(text, !torture->failed && torture->count[COUNT_VERIFIED] && out > 0);
+	result("everybody has come to an end", ended);
+	if (!ended)
+		return;
+
+	result("devices are off", !disks_off());
+	remove_cgroups();
+	slots += others_slots();
+	result("no slot is left", wait_slots(slots) <= slots);
+	result("nothing is lost", vswap_stat("lost") == 0);
+	if (access(VALIDATE, R_OK))
+		skip("structures are consistent", "no " VALIDATE);
+	else
+		result("structures are consistent", !validate());
+	if (access("/sys/kernel/debug/kmemleak", W_OK))
+		skip("no leaks", "no kmemleak");
+	else
+		result("no leaks", !leaks());
+}
+
+static bool leave_out(const char *name)
+{
+	for (int i = 0; i < NR_PARTS; i++) {
+		if (!strcmp(name, part_names[i])) {
+			parts &= ~(1 << i);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int usage(const char *name)
+{
+	fprintf(stderr, "%s: no such option or part, see the start of torture.c\n", name);
+	return 2;
+}
+
+static void setup(void)
+{
+	const char *missing = alloc_setup();
+
+	write_file("/proc/self/oom_score_adj", "-1000");
+	mkdir(TORTURE_CGROUP, 0755);
+	write_file(TORTURE_CGROUP "/cgroup.subtree_control", "+memory");
+	mount_tmpfs();
+	if (missing) {
+		say("no failing allocations: %s", missing);
+		parts &= ~PART_ALLOC;
+	}
+	if (!(parts & PART_DEVICES))
+		parts &= ~PART_ERRORS;
+	add_chaos(disk_chaos);
+	add_chaos(other_chaos);
+	mlockall(MCL_CURRENT);
+}
+
+int main(int argc, char **argv)
+{
+	const char *missing = vswap_missing();
+	long slots, out;
+	double seconds = 60;
+	int opt;
+
+	torture = mmap(NULL, sizeof(*torture), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (torture == MAP_FAILED)
+		return 2;
+	torture->seed = time(NULL) * 1000003UL + getpid();
+	torture->nr_workers = 3 * sysconf(_SC_NPROCESSORS_ONLN);
+	while ((opt = getopt(argc, argv, "t:s:w:h:x:")) != -1) {
+		switch (opt) {
+		case 't':
+			seconds = atof(optarg);
+			break;
+		case 's':
+			torture->seed = strtoul(optarg, NULL, 0);
+			break;
+		case 'w':
+			torture->nr_workers = atoi(optarg);
+			break;
+		case 'h':
+			hang_after = atoi(optarg);
+			break;
+		case 'x':
+			if (!leave_out(optarg))
+				return usage(argv[0]);
+			break;
+		default:
+			return usage(argv[0]);
+		}
+	}
+	if (torture->nr_workers > MAX_WORKERS)
+		torture->nr_workers = MAX_WORKERS;
+
+	printf("TAP version 13\n");
+	fflush(stdout);
+	if (missing) {
+		printf("1..0 # SKIP %s\n", missing);
+		return 4;
+	}
+	while (optind < argc)
+		lock_file(argv[optind++]);
+	self = &torture->chaos[MAX_CHAOS - 1];
+	choose_seed(9999, 0);
+	setup();
+	torture->worker_pages = share_of_memory(torture->nr_workers);
+	say("seed %lu, %d workers with %zu kB each, %.0f s", torture->seed,
+	    torture->nr_workers, torture->worker_pages * page_size / 1024, seconds);
+	slots = vswap_stat("slots_used");
+	out = vm_events("pswpout") + vm_events("zswpout");
+	oom_kills = vm_events("oom_kill");
+	run(seconds);
+	finish(slots, out);
+	printf("1..%d\n", results);
+	return bad ? 1 : 0;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Torture: devices come and go, errors come and pass. */
+#define _GNU_SOURCE
+#include "torture.h"
+#include "dm.h"
+
+#define DISK_PAGES	6144
+
+enum { LOOP_A, LOOP_B, BELOW, FAILING, NR_DISKS };
+
+static struct disk disks[NR_DISKS];
+static bool can_fail;
+
+/* A disk that has all of its memory, so that writing to it needs none. */
+static const char *disk_full_setup(int n)
+{
+	const char *missing = disk_setup(&disks[n], n, DISK_PAGES);
+	char *buf = malloc(page_size);
+
+	memset(buf, 1, page_size);
+	for (size_t i = 1; !missing && i <= DISK_PAGES; i++) {
+		if (pwrite(disks[n].fd, buf, page_size, i * page_size) != page_size)
+			missing = "a disk can't be filled";
+	}
+	free(buf);
+	fsync(disks[n].fd);
+	return missing;
+}
+
+static const char *setup_a(void)
+{
+	return disk_full_setup(LOOP_A);
+}
+
+static const char *setup_b(void)
+{
+	return disk_full_setup(LOOP_B);
+}
+
+static const char *setup_failing(void)
+{
+	const char *missing = disk_full_setup(BELOW) ?: dm_setup(&disks[FAILING], &disks[BELOW]);
+
+	can_fail = !missing;
+	return missing;
+}
+
+static const char *setup_zram(void)
+{
+	return access("/sys/class/zram-control/hot_add", R_OK) ? "no zram" : NULL;
+}
+
+static const char *setup_errors(void)
+{
+	return can_fail ? NULL : "no device that can fail";
+}
+
+static void on_alarm(int sig)
+{
+}
+
+/* In a process of its own: it is the first to be killed when memory is short. */
+static int do_swapoff(void *arg)
+{
+	struct disk *disk = arg;
+	struct sigaction action = { .sa_handler = on_alarm };
+	int err;
+
+	if (one_in(6)) {
+		/* A signal that it can't sleep through */
+		sigaction(SIGALRM, &action, NULL);
+		ualarm(1 + choose(200000), 20000);
+	}
+	if ((parts & PART_ALLOC) && one_in(6))
+		alloc_fail(true);
+	err = disk_off(disk);
+	alloc_fail(false);
+	return err ? 1 : 0;
+}
+
+static void off(struct disk *disk)
+{
+	if (disk == &disks[FAILING] && epoch_now())
+		__atomic_fetch_add(&torture->losses, 1, __ATOMIC_SEQ_CST);
+	count(in_child_process(do_swapoff, disk) ? COUNT_SWAPOFF_FAILED : COUNT_SWAPOFF, 1);
+}
+
+static void come_and_go(struct disk *disk)
+{
+	bool on = disk_used(disk) >= 0;
+
+	while (doze(choose(one_in(4) ? 8000 : 2000), on ? "swapoff" : "swapon")) {
+		if (on)
+			off(disk);
+		else if (!disk_on(disk, choose(4)))
+			count(COUNT_SWAPON, 1);
+		on = disk_used(disk) >= 0;
+	}
+}
+
+static void run_a(void)
+{
+	come_and_go(&disks[LOOP_A]);
+}
+
+static void run_b(void)
+{
+	come_and_go(&disks[LOOP_B]);
+}
+
+static void run_failing(void)
+{
+	come_and_go(&disks[FAILING]);
+}
+
+/* A new device each time. */
+static void run_zram(void)
+{
+	struct disk disk;
+	char number[16];
+	int zram;
+
+	while (doze(choose(3000), "new zram")) {
+		memset(&disk, 0, sizeof(disk));
+		disk.fd = -1;
+		if (zram_setup(&disk, &zram, DISK_PAGES))
+			continue;
+		if (!disk_on(&disk, choose(4)))
+			count(COUNT_SWAPON, 1);
+		doze(choose(8000), "zram swapoff");
+		while (disk_used(&disk) >= 0 && doze(100, "zram swapoff"))
+			off(&disk);
+		if (disk_used(&disk) >= 0)
+			return;		/* its end comes with all the others' */
+		close(disk.fd);
+		snprintf(number, sizeof(number), "%d", zram);
+		write_file("/sys/class/zram-control/hot_remove", number);
+	}
+}
+
+/* What a device does to some requests. */
+static int begin_to_fail(bool *reads)
+{
+	static const char * const failing[] = { "error_reads", "error_writes" };
+	int what = choose(2);
+
+	*reads = !what;
+	if (*reads)
+		__atomic_fetch_add(&torture->epoch, 1, __ATOMIC_SEQ_CST);
+	return dm_table(&disks[BELOW], failing[what]);
+}
+
+static void run_errors(void)
+{
+	bool reads;
+
+	while (doze(choose(5000), "errors")) {
+		begin_to_fail(&reads);
+		count(COUNT_ERRORS, 1);
+		doze(choose(2000), "errors pass");
+		while (dm_table(&disks[BELOW], NULL))
+			usleep(10000);
+		if (reads)
+			__atomic_fetch_add(&torture->epoch, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void end_failing(void)
+{
+	dm_table(&disks[BELOW], NULL);
+}
+
+static int do_last_swapoff(void *arg)
+{
+	return disk_off(arg) ? 1 : 0;
+}
+
+/* Everything that is on: how many can't be switched off? */
+int disks_off(void)
+{
+	struct disk disk = {};
+	char line[256], path[64];
+	int failed = 0;
+	FILE *f = fopen("/proc/swaps", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s", path) != 1 || path[0] != '/')
+			continue;
+		strcpy(disk.path, path);
+		for (int i = 0; disk_used(&disk) >= 0 && i < 50; i++) {
+			if (i)
+				usleep(100000);
+			in_child_process(do_last_swapoff, &disk);
+		}
+		failed += disk_used(&disk) >= 0;
+	}
+	if (f)
+		fclose(f);
+	return failed;
+}
+
+const struct chaos disk_chaos[] = {
+	{ .name = "disk a", .part = PART_DEVICES, .setup = setup_a, .run = run_a },
+	{ .name = "disk b", .part = PART_DEVICES, .setup = setup_b, .run = run_b },
+	{ .name = "failing disk", .part = PART_DEVICES, .setup = setup_failing,
+	  .run = run_failing, .end = end_failing },
+	{ .name = "zram", .part = PART_DEVICES, .setup = setup_zram, .run = run_zram },
+	{ .name = "errors", .part = PART_ERRORS, .setup = setup_errors, .run = run_errors },
+	{}
+};

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Torture: a worker. Exit status 0 if it came to its end, 1 if it has complained.
+ */
+#define _GNU_SOURCE
+#include <sys/resource.h>
+#include "torture_region.h"
+
+#define MAX_CHILDREN	4
+#define MAX_GROUPS	8
+
+static int nr_worker;
+static unsigned long groups_made;
+static char old_groups[MAX_GROUPS][64];
+static int nr_old;
+static pid_t children[MAX_CHILDREN];
+
+/* Is this address in a region, whose pages may come and go? */
+static bool in_region(unsigned long start, unsigned long end)
+{
+	for (int i = 0; i < NR_REGIONS; i++) {
+		unsigned long p = (unsigned long)regions[i].p;
+
+		if (p && start < p + regions[i].nr * page_size && p < end)
+			return true;
+	}
+	return false;
+}
+
+/* Everything else must not be lost when a device fails. */
+static void lock_self(void)
+{
+	static char maps[65536];
+	char *line, *save = NULL;
+
+	read_file("/proc/self/maps", maps, sizeof(maps));
+	for (line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		unsigned long start, end;
+		char access[8];
+
+		if (sscanf(line, "%lx-%lx %7s", &start, &end, access) == 3 &&
+		    access[0] == 'r' && !strstr(line, "[v") && !in_region(start, end))
+			mlock((void *)start, end - start);
+	}
+}
+
+/* A new cgroup to live in; what is swapped out stays with the old one. */
+static void enter_cgroup(void)
+{
+	char path[64];
+
+	if (nr_old == MAX_GROUPS && rmdir(old_groups[choose(MAX_GROUPS)]) == 0)
+		nr_old = 0;
+	if (nr_old == MAX_GROUPS)
+		return;
+	snprintf(path, sizeof(path), TORTURE_CGROUP "/%d_%d_%lu", nr_worker, getpid(),
+		 groups_made++);
+	if (mkdir(path, 0755) || cgroup_write(path, "cgroup.procs", "0")) {
+		rmdir(path);
+		return;
+	}
+	count(COUNT_CGROUPS, 1);
+	if (self->cgroup[0] && rmdir(self->cgroup) && errno == EBUSY)
+		strcpy(old_groups[nr_old++], self->cgroup);
+	strcpy(self->cgroup, path);
+	for (int i = nr_old; i--;) {
+		if (!rmdir(old_groups[i]) || errno == ENOENT)
+			strcpy(old_groups[i], old_groups[--nr_old]);
+	}
+}
+
+/* How did a child end? */
+static void judge_child(pid_t pid, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		count(COUNT_OOM, 1);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS && torture->epoch)
+		count(COUNT_UNREADABLE, 1);	/* its own stack, before it was locked */
+	else if (status && !torture->failed)
+		complain("child %d of worker %d: status %x", pid, nr_worker, status);
+}
+
+static void reap(bool all)
+{
+	int status;
+
+	for (int i = 0; i < MAX_CHILDREN; i++) {
+		if (children[i] && waitpid(children[i], &status, all ? 0 : WNOHANG) > 0) {
+			judge_child(children[i], status);
+			children[i] = 0;
+		}
+	}
+}
+
+static void any_range(struct region *r, size_t *i, size_t *nr)
+{
+	static const size_t most[] = { 1, 16, 64, 256, 1024 };
+	size_t max = pick(most);
+
+	*nr = 1 + choose(max < r->nr ? max : r->nr);
+	*i = choose(r->nr - *nr + 1);
+	if (*nr >= 512 || one_in(4)) {
+		/* As huge pages lie */
+		*i &= ~511UL;
+	}
+}
+
+/*
+ * A child: what it has from its parent stays as it was, and what it does with it
+ * concerns nobody else. With @shared the parent waits and does not write.
+ */
+static void child(bool shared, unsigned long turn)
+{
+	in_child = true;
+	choose_seed(1000 + nr_worker, turn);
+	alloc_fail(false);
+	lock_self();
+	for (int n = 1 + choose(12); n--;) {
+		struct region *r = &regions[choose(NR_REGIONS)];
+		size_t i, nr;
+
+		if (!is_private(r) && !shared)
+			continue;
+		any_range(r, &i, &nr);
+		if (one_in(3))
+			madvise(page_at(r, i), nr * page_size, MADV_PAGEOUT);
+		if (!region_verify(r, i, nr))
+			_exit(1);
+		if (is_private(r) && one_in(2)) {
+			region_write(r, i, nr);
+			madvise(page_at(r, i), nr * page_size, MADV_PAGEOUT);
+			if (one_in(2) && !region_verify(r, i, nr))
+				_exit(1);
+		}
+	}
+	/* Out goes what is still swapped out */
+	_exit(0);
+}
+
+static void fork_children(void)
+{
+	bool shared = one_in(3);
+	int nr = shared ? MAX_CHILDREN : 1;
+
+	if (shared)
+		reap(true);
+	for (int i = 0; i < MAX_CHILDREN && nr; i++) {
+		unsigned long turn = choose(1UL << 40);
+
+		if (children[i])
+			continue;
+		children[i] = fork();
+		if (!children[i])
+			child(shared, turn);
+		if (children[i] < 0)
+			children[i] = 0;
+		else
+			count(COUNT_FORKS, 1);
+		nr--;
+	}
+	if (shared)
+		reap(true);
+}
+
+/* An operation, by weight. */
+static const struct op *choose_op(void)
+{
+	static unsigned int sum;
+	const struct op *op;
+	unsigned int n;
+
+	if (!sum) {
+		for (op = ops; op->name; op++)
+			sum += op->weight;
+	}
+	n = choose(sum);
+	for (op = ops; n >= op->weight; op++)
+		n -= op->weight;
+	return op;
+}
+
+static void one_step(void)
+{
+	const struct op *op = choose_op();
+	struct region *r = &regions[choose(NR_REGIONS)];
+	bool failing = (parts & PART_ALLOC) && one_in(8);
+	size_t i, nr;
+
+	any_range(r, &i, &nr);
+	step(op->name);
+	if (failing)
+		alloc_fail(true);
+	op->run(r, i, nr);
+	if (failing)
+		alloc_fail(false);
+	count(COUNT_OPS, 1);
+}
+
+static void setup(void)
+{
+	enum kind kinds[] = { KIND_SMALL, KIND_HUGE, KIND_UFFD, KIND_SHARED, KIND_MEMFD,
+			      KIND_TMPFS, KIND_KSM };
+	size_t nr = torture->worker_pages / NR_REGIONS;
+
+	write_file("/proc/self/oom_score_adj", "500");
+	bus_setup();
+	enter_cgroup();
+	for (int i = 0; i < NR_REGIONS; i++) {
+		/* Sizes differ, their sum does not much */
+		size_t mine = nr / 2 + choose(nr);
+
+		for (int n = 0; !region_create(&regions[i], kinds[i], mine); n++) {
+			if (n == 100) {
+				complain("no memory of kind %d: %s", kinds[i],
+					 strerror(errno));
+				_exit(1);
+			}
+			usleep(10000);
+		}
+	}
+	lock_self();
+}
+
+void work(int nr, unsigned long turn)
+{
+	nr_worker = nr;
+	self = &torture->worker[nr];
+	self->cgroup[0] = 0;
+	choose_seed(nr, turn);
+	step("start");
+	setup();
+	while (!torture->stop && !torture->failed) {
+		if (torture->pause) {
+			step("children");
+			reap(true);
+			park();
+		}
+		one_step();
+		reap(false);
+		if (one_in(24)) {
+			step("fork");
+			fork_children();
+		}
+		if ((parts & PART_CGROUPS) && one_in(64)) {
+			step("cgroup");
+			enter_cgroup();
+		}
+		/* Exit with everything out, another one takes the place */
+		if (one_in(600))
+			break;
+	}
+	step("children");
+	reap(true);
+	step("last look");
+	for (int i = 0; i < NR_REGIONS && !torture->failed; i++) {
+		if (torture->stop ? !region_verify_last(&regions[i]) :
+				    !region_verify(&regions[i], 0, regions[i].nr))
+			_exit(1);
+		step("last look");
+	}
+	if (one_in(2)) {
+		for (int i = 0; i < NR_REGIONS; i++)
+			region_destroy(&regions[i]);
+	}
+	_exit(0);
+}

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What reclaim can do, and is told that it can do, with virtual slots. */
+#include "../kselftest_harness.h"
+#include "disk.h"
+
+#define NR		4096		/* 16 MB in pages of 4 kB */
+#define PER_HUGE	(2UL << 20)
+
+VSWAP_FIXTURE(vswap_reclaim);
+
+static void set_zswap(const char *param, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ZSWAP_PARAM "%s", param);
+	write_file(path, value);
+}
+
+/* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
+static int ask_reclaim(const char *cgroup, size_t bytes)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu swappiness=max", bytes);
+	return cgroup_write(cgroup, "memory.reclaim", text);
+}
+
+static long oom_kills(const char *cgroup)
+{
+	return cgroup_read_key(cgroup, "memory.events", "oom_kill");
+}
+
+/* One page of each huge page can't be compressed: the first, one inside, the last. */
+static bool is_random(size_t i)
+{
+	size_t per_huge = PER_HUGE / page_size, huge = i / per_huge;
+	const size_t where[] = { 0, 77, per_huge - 1 };
+
+	return i % per_huge == where[huge % 3];
+}
+
+static void fill_mostly(char *p, size_t nr, unsigned long seed)
+{
+	for (size_t i = 0; i < nr; i++)
+		pattern_fill(p + i * page_size, page_size,
+			     is_random(i) ? PATTERN_RANDOM : PATTERN_QUARTER, seed, i);
+}
+
+static size_t check_mostly(const char *p, size_t nr, unsigned long seed)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (!pattern_check(p + i * page_size, page_size,
+				   is_random(i) ? PATTERN_RANDOM : PATTERN_QUARTER, seed, i))
+			break;
+	return i;
+}
+
+/* A file in memory, of huge pages if they can be had. */
+static char *map_shmem(size_t nr)
+{
+	char *p = mmap(NULL, nr * page_size + PER_HUGE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("vswap", 0);
+
+	p = (char *)(((unsigned long)p + PER_HUGE - 1) & ~(PER_HUGE - 1));
+	if (fd < 0 || ftruncate(fd, nr * page_size))
+		return NULL;
+	p = mmap(p, nr * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	close(fd);
+	write_file(THP "shmem_enabled", "advise");
+	madvise(p, nr * page_size, MADV_HUGEPAGE);
+	return p;
+}
+
+/*
+ * A page that can't be compressed does not keep its large folio in memory: as much
+ * can be reclaimed as with small ones, and what is reclaimed comes back right.
+ */
+static void mostly(struct __test_metadata *_metadata, const char *cgroup, char *p,
+		   bool huge, int seed)
+{
+	size_t bytes = NR * page_size, random = 0;
+	long before, after, tries = 0;
+
+	for (size_t i = 0; i < NR; i++)
+		random += is_random(i);
+	fill_mostly(p, NR, seed);
+	if (huge)
+		EXPECT_GT(cgroup_read_key(cgroup, "memory.stat", "anon_thp") +
+			  cgroup_read_key(cgroup, "memory.stat", "shmem_thp"), bytes / 2);
+	before = vswap_stat("slots_zswap");
+	/* All but a twentieth of what can go */
+	while (vswap_stat("slots_zswap") - before < (NR - random) * 95 / 100 && tries++ < 20)
+		ask_reclaim(cgroup, bytes / 4);
+	after = vswap_stat("slots_zswap");
+	EXPECT_GE(after - before, (NR - random) * 95 / 100);
+	/* No more than that is left of it, besides what it is compressed to */
+	EXPECT_LT(cgroup_read(cgroup, "memory.current") -
+		  cgroup_read(cgroup, "memory.zswap.current"), bytes / 4);
+	EXPECT_EQ(check_mostly(p, NR, seed), NR);
+}
+
+VSWAP_TEST(vswap_reclaim, small_mostly)
+{
+	char *p = map_region(NR, false);
+
+	mostly(_metadata, self->cgroup, p, false, 1);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_reclaim, huge_mostly)
+{
+	char *p;
+
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	p = map_region(NR, true);
+	mostly(_metadata, self->cgroup, p, true, 2);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_reclaim, shmem_mostly)
+{
+	char *p;
+
+	if (access(THP "shmem_enabled", W_OK))
+		SKIP(return, "no huge pages for shmem");
+	p = map_shmem(NR);
+	ASSERT_NE(p, NULL);
+	mostly(_metadata, self->cgroup, p, true, 3);
+	munmap(p, NR * page_size);
+	write_file(THP "shmem_enabled", "never");
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* A device that may not be used does not change that, nor is it used. */
+VSWAP_TEST(vswap_reclaim, huge_swap_max_zero)
+{
+	struct disk disk;
+	const char *missing = disk_setup(&disk, 0, 7 * NR / 2);
+	char *p;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (access(THP "enabled", W_OK))
+		SKIP(disk_remove(&disk); return, "no huge pages");
+	ASSERT_EQ(disk_on(&disk, 10), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "0"), 0);
+	p = map_region(NR, true);
+	mostly(_metadata, self->cgroup, p, true, 4);
+	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.current"), 0);
+	munmap(p, NR * page_size);
+	disk_remove(&disk);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+#define MTHP_16K	THP "hugepages-16kB/"
+
+/* A folio is not split where that lets nothing be swapped out. */
+VSWAP_TEST(vswap_reclaim, no_split)
+{
+	long split, slots = vswap_stat("slots_used");
+	char *p;
+
+	/* No larger ones, then */
+	if (write_file(THP "enabled", "never") || write_file(MTHP_16K "enabled", "always"))
+		SKIP(return, "no large folios of 16 kB");
+	p = map_region(NR, false);
+	madvise(p, NR * page_size, MADV_HUGEPAGE);
+	fill_region(p, NR, PATTERN_RANDOM, 5);
+	split = read_num(MTHP_16K "stats/split");
+	ASSERT_GE(read_num(MTHP_16K "stats/nr_anon"), NR / 8);
+
+	/* It can't be compressed */
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 5), NR);
+
+	/* zswap is full, or not for this cgroup, or off */
+	fill_region(p, NR, PATTERN_QUARTER, 6);
+	set_zswap("max_pool_percent", "0");
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	set_zswap("max_pool_percent", "20");
+	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
+	set_zswap("enabled", "0");
+	madvise(p, NR * page_size, MADV_PAGEOUT);
+	set_zswap("enabled", "1");
+	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 6), NR);
+	EXPECT_LE(vswap_stat("slots_used"), slots + OWN_PAGES);
+
+	/* ... and it is whole when it can go */
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 6), NR);
+	write_file(MTHP_16K "enabled", "never");
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Two disks, and what is in a cgroup on the first of them; zswap is off. */
+static char *out_to_disk(struct __test_metadata *_metadata, const char *cgroup,
+			 struct disk *disks, size_t nr, int seed)
+{
+	char *p = map_region(nr, false);
+
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	set_zswap("enabled", "0");
+	ASSERT_EQ(disk_on(&disks[0], 10), 0);
+	fill_region(p, nr, PATTERN_QUARTER, seed);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	drop_swap_cache(cgroup, nr);
+	ASSERT_GE(disk_used(&disks[0]), nr);
+	return p;
+}
+
+static const char *two_disks(struct disk *disks)
+{
+	const char *missing = disk_setup(&disks[0], 0, 3 * NR);
+
+	disks[1].fd = -1;
+	return missing ?: disk_setup(&disks[1], 1, 3 * NR);
+}
+
+static void no_disks(struct disk *disks)
+{
+	set_zswap("enabled", "1");
+	write_file(VSWAP_MODE, "auto");
+	disk_remove(&disks[0]);
+	disk_remove(&disks[1]);
+}
+
+/* What swapoff has moved to memory can be swapped out again: to another device, */
+VSWAP_TEST(vswap_reclaim, unused_to_disk)
+{
+	struct disk disks[2];
+	const char *missing = two_disks(disks);
+	long swapped;
+	char *p;
+
+	if (missing)
+		SKIP(no_disks(disks); return, "%s", missing);
+	p = out_to_disk(_metadata, self->cgroup, disks, NR, 7);
+	ASSERT_EQ(disk_on(&disks[1], 5), 0);
+	ASSERT_EQ(disk_off(&disks[0]), 0);
+	swapped = disk_used(&disks[1]);
+	/* It does not wait for what is being written */
+	for (int i = 0; i < 10 && disk_used(&disks[1]) < swapped + NR * 3 / 4; i++) {
+		ask_reclaim(self->cgroup, NR * page_size * 3 / 4);
+		wait_writeback();
+	}
+	EXPECT_GE(disk_used(&disks[1]), swapped + NR * 3 / 4);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 7), NR);
+	munmap(p, NR * page_size);
+	no_disks(disks);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* ... or to zswap. */
+VSWAP_TEST(vswap_reclaim, unused_to_zswap)
+{
+	struct disk disks[2];
+	const char *missing = two_disks(disks);
+	long stored;
+	char *p;
+
+	if (missing)
+		SKIP(no_disks(disks); return, "%s", missing);
+	p = out_to_disk(_metadata, self->cgroup, disks, NR, 8);
+	set_zswap("enabled", "1");
+	ASSERT_EQ(disk_off(&disks[0]), 0);
+	stored = vswap_stat("slots_zswap");
+	EXPECT_EQ(ask_reclaim(self->cgroup, NR * page_size / 2), 0);
+	EXPECT_GE(vswap_stat("slots_zswap"), stored + NR / 2);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
+	munmap(p, NR * page_size);
+	no_disks(disks);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* So a device can be switched off that has more than fits into memory. */
+static void off_in_little(struct __test_metadata *_metadata, const char *cgroup,
+			  bool zswap, int seed)
+{
+	struct disk disks[2];
+	const char *missing = two_disks(disks);
+	char *p;
+
+	if (missing)
+		SKIP(no_disks(disks); return, "%s", missing);
+	p = out_to_disk(_metadata, cgroup, disks, 2 * NR, seed);
+	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "16M"), 0);
+	if (zswap)
+		set_zswap("enabled", "1");
+	else
+		ASSERT_EQ(disk_on(&disks[1], 5), 0);
+	EXPECT_EQ(disk_off(&disks[0]), 0);
+	EXPECT_EQ(oom_kills(cgroup), 0);
+	EXPECT_EQ(check_region(p, 2 * NR, PATTERN_QUARTER, seed), 2 * NR);
+	munmap(p, 2 * NR * page_size);
+	no_disks(disks);
+}
+
+VSWAP_TEST(vswap_reclaim, off_in_little_to_disk)
+{
+	off_in_little(_metadata, self->cgroup, false, 9);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_reclaim, off_in_little_to_zswap)
+{
+	off_in_little(_metadata, self->cgroup, true, 10);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* Run by a child in a cgroup of its own: 0 if all was right, else it is killed. */
+static int overflow(const char *name, const char *max, const char *zswap_max,
+		    size_t nr, enum pattern pattern, char *path, size_t size)
+{
+	snprintf(path, size, CGROUP "/%s_%d", name, getpid());
+	if (cgroup_enter(path, size, name) ||
+	    cgroup_write(path, "memory.max", max) ||
+	    cgroup_write(path, "memory.swap.max", "0") ||
+	    cgroup_write(path, "memory.zswap.max", zswap_max))
+		return 1;
+	for (int round = 0; round < 2; round++) {
+		char *p = map_region(nr, false);
+
+		fill_region(p, nr, pattern, round);
+		if (check_region(p, nr, pattern, round) != nr)
+			return 2;
+		munmap(p, nr * page_size);
+	}
+	return 0;
+}
+
+/* What one cgroup can't swap out does not keep another one from doing so. */
+VSWAP_TEST(vswap_reclaim, isolation)
+{
+	char *p = map_region(NR, false), path[128];
+	pid_t bad, good;
+	int status;
+
+	bad = fork();
+	if (!bad) {
+		/* It declines for ever, 16 MB at a time */
+		for (;;) {
+			fill_region(p, NR, PATTERN_RANDOM, 11);
+			for (int i = 0; i < 10; i++) {
+				for (size_t j = 0; j < NR; j++)
+					p[j * page_size]++;
+				madvise(p, NR * page_size, MADV_PAGEOUT);
+			}
+		}
+	}
+	for (int i = 0; i < 5; i++) {
+		good = fork();
+		if (!good) {
+			int ret = overflow("vswap_good", "14M", "max", 2 * NR,
+					   PATTERN_MIXED, path, sizeof(path));
+
+			cgroup_leave(path);
+			_exit(ret);
+		}
+		ASSERT_EQ(waitpid(good, &status, 0), good);
+		EXPECT_EQ(status, 0);
+	}
+	kill(bad, SIGKILL);
+	waitpid(bad, NULL, 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/*
+ * Where nothing can be swapped out the OOM killer comes, and before it does no page
+ * is compressed, and hardly one looked at, more than a few times.
+ */
+static void hopeless(struct __test_metadata *_metadata, const char *zswap_max,
+		     enum pattern pattern, long compressions)
+{
+	const size_t nr = NR;		/* twice of what it may have */
+	char path[128], name[] = "vswap_hopeless";
+	long tried, scanned;
+	pid_t pid;
+	int status;
+
+	tried = read_num(ZSWAP_DEBUG "reject_compress_fail") +
+		read_num(ZSWAP_DEBUG "reject_compress_poor");
+	pid = fork();
+	if (!pid) {
+		write_file("/proc/self/oom_score_adj", "1000");
+		_exit(overflow(name, "8M", zswap_max, nr, pattern, path, sizeof(path)));
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(WTERMSIG(status), SIGKILL);
+	snprintf(path, sizeof(path), CGROUP "/%s_%d", name, pid);
+	EXPECT_GE(oom_kills(path), 1);
+	tried = read_num(ZSWAP_DEBUG "reject_compress_fail") +
+		read_num(ZSWAP_DEBUG "reject_compress_poor") - tried;
+	scanned = cgroup_read_key(path, "memory.stat", "pgscan");
+	TH_LOG("%ld pages declined, %ld scanned", tried, scanned);
+	EXPECT_LE(tried, compressions);
+	EXPECT_LE(scanned, 2 * compressions + NR / 8);
+	rmdir(path);
+}
+
+/* There is no room for the cgroup: it is not even tried. */
+VSWAP_TEST(vswap_reclaim, hopeless_zswap_max)
+{
+	hopeless(_metadata, "0", PATTERN_QUARTER, 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* There is room, but not for this data: each page is tried a few times. */
+VSWAP_TEST(vswap_reclaim, hopeless_random)
+{
+	hopeless(_metadata, "max", PATTERN_RANDOM, 4 * NR / 2);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+#define NR_CGROUPS	20
+
+/* zswap makes room where it can, and is not kept by cgroups where it can't. */
+VSWAP_TEST(vswap_reclaim, shrink_past_limits)
+{
+	const char *missing;
+	struct disk disk;
+	pid_t pids[NR_CGROUPS];
+	long written, stored;
+	char *p, path[128];
+	int go[2], ready[2];
+	char c;
+
+	missing = disk_setup(&disk, 0, 7 * NR / 2);
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(pipe(go), 0);
+	ASSERT_EQ(pipe(ready), 0);
+	ASSERT_EQ(disk_on(&disk, 10), 0);
+	for (int i = 0; i < NR_CGROUPS; i++) {
+		pids[i] = fork();
+		if (!pids[i]) {
+			char *q = map_region(64, false);
+
+			close(go[1]);
+			if (cgroup_enter(path, sizeof(path), "vswap_limit") ||
+			    cgroup_write(path, "memory.swap.max", "0"))
+				_exit(1);
+			fill_region(q, 64, PATTERN_QUARTER, i);
+			swap_out(q, 64);
+			if (write(ready[1], "r", 1) != 1 || read(go[0], &c, 1) < 0)
+				_exit(2);
+			cgroup_leave(path);
+			_exit(check_region(q, 64, PATTERN_QUARTER, i) != 64);
+		}
+	}
+	for (int i = 0; i < NR_CGROUPS; i++)
+		ASSERT_EQ(read(ready[0], &c, 1), 1);
+
+	p = map_region(3 * NR, false);
+	fill_region(p, 3 * NR, PATTERN_QUARTER, 100);
+	ASSERT_EQ(swap_out(p, 3 * NR), 3 * NR);
+	stored = vswap_stat("slots_zswap");
+	ASSERT_GE(stored, 3 * NR);
+
+	/* Make the pool too small, and have somebody notice it */
+	written = read_num(ZSWAP_DEBUG "written_back_pages");
+	set_zswap("max_pool_percent", "1");
+	for (int i = 0; i < 50 && vswap_stat("slots_zswap") > stored / 2; i++) {
+		char *q = map_region(32, false);
+
+		fill_region(q, 32, PATTERN_QUARTER, i);
+		madvise(q, 32 * page_size, MADV_PAGEOUT);
+		munmap(q, 32 * page_size);
+		usleep(100000);
+	}
+	set_zswap("max_pool_percent", "20");
+	EXPECT_LE(vswap_stat("slots_zswap"), stored / 2);
+	EXPECT_GE(read_num(ZSWAP_DEBUG "written_back_pages"), written + stored / 2);
+
+	EXPECT_EQ(check_region(p, 3 * NR, PATTERN_QUARTER, 100), 3 * NR);
+	close(go[1]);
+	for (int i = 0; i < NR_CGROUPS; i++) {
+		int status;
+
+		ASSERT_EQ(waitpid(pids[i], &status, 0), pids[i]);
+		EXPECT_EQ(status, 0);
+	}
+	munmap(p, 3 * NR * page_size);
+	disk_remove(&disk);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+TEST_HARNESS_MAIN

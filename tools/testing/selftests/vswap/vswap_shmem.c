@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cutting through large folios of tmpfs that are swapped out, when there is memory
+ * to read them back and when there is none. This is about tmpfs, so it is tested
+ * with plain slots too, and then does not need CONFIG_VSWAP.
+ */
+#include <pthread.h>
+#include "../kselftest_harness.h"
+#include "disk.h"
+
+#define FOLIO		16UL			/* pages */
+#define NR		(16 * FOLIO)
+#define NR_DISK		(16 * NR)
+#define FOLIO_SIZE	THP "hugepages-64kB/"
+
+/* What is cut, in pages of a folio in the middle of the file, and bytes */
+struct cut {
+	const char *name;
+	long first, first_bytes;
+	long last, last_bytes;	/* the end; of the file if last is 0 */
+};
+
+static const struct cut cuts[] = {
+	{ "truncate at the edge of a page", 5, 0, 0, 0 },
+	{ "truncate in a page", 5, 100, 0, 0 },
+	{ "truncate at the edge of a folio", 16, 0, 0, 0 },
+	{ "truncate in the first page of a folio", 16, 1, 0, 0 },
+	{ "punch pages at the end of a folio", 11, 0, 16, 0 },
+	{ "punch pages at the start of a folio", 0, 0, 5, 0 },
+	{ "punch pages in the middle of a folio", 3, 0, 9, 0 },
+	{ "punch from page to page", 3, 50, 9, 60 },
+	{ "punch in a page", 7, 50, 7, 4000 },
+	{ "punch from folio to folio", 5, 0, 37, 0 },
+	{ "punch from folio to folio, in pages", 5, 10, 37, 20 },
+	{ "punch a folio", 16, 0, 32, 0 },
+};
+
+FIXTURE(vswap_shmem) {
+	char cgroup[128];
+	struct disk disk;
+	int fd;
+	char *want, *got;	/* what is in the file, and room to read it */
+	bool virtual;
+};
+
+FIXTURE_VARIANT(vswap_shmem) {
+	const char *mode;
+	const char *zswap;
+	enum pattern pattern;
+};
+
+/* As without virtual swap space */
+FIXTURE_VARIANT_ADD(vswap_shmem, plain) {
+	.mode = "never",
+	.zswap = "0",
+	.pattern = PATTERN_RANDOM,
+};
+
+FIXTURE_VARIANT_ADD(vswap_shmem, zswap) {
+	.mode = "auto",
+	.zswap = "1",
+	.pattern = PATTERN_QUARTER,
+};
+
+FIXTURE_VARIANT_ADD(vswap_shmem, disk) {
+	.mode = "always",
+	.zswap = "0",
+	.pattern = PATTERN_RANDOM,
+};
+
+FIXTURE_VARIANT_ADD(vswap_shmem, mixed) {
+	.mode = "auto",
+	.zswap = "1",
+	.pattern = PATTERN_ANY,
+};
+
+static long count_huge(void)
+{
+	return read_num(FOLIO_SIZE "stats/swpout") +
+	       read_num(FOLIO_SIZE "stats/zswpout");
+}
+
+FIXTURE_SETUP(vswap_shmem)
+{
+	const char *missing;
+
+	page_size = sysconf(_SC_PAGESIZE);
+	self->fd = -1;
+	self->disk.fd = -1;
+	self->virtual = !access(VSWAP_MODE, W_OK);
+	if (geteuid())
+		SKIP(return, "needs root");
+	if (page_size != 4096)
+		SKIP(return, "needs pages of 4 kB");
+	if (write_file(FOLIO_SIZE "shmem_enabled", "always"))
+		SKIP(return, "no large folios, see CONFIG_TRANSPARENT_HUGEPAGE");
+	if (!self->virtual && strcmp(variant->mode, "never"))
+		SKIP(return, "no " VSWAP_MODE ", the kernel has no CONFIG_VSWAP");
+	missing = disk_setup(&self->disk, 0, NR_DISK);
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (self->virtual)
+		ASSERT_EQ(write_file(VSWAP_MODE, variant->mode), 0);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "enabled", variant->zswap), 0);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
+			       "vswap_shmem"), 0);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	self->want = calloc(NR, page_size);
+	self->got = calloc(NR, page_size);
+	self->fd = memfd_create("vswap_shmem", 0);
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(vswap_shmem)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+	free(self->want);
+	free(self->got);
+	write_file(FOLIO_SIZE "shmem_enabled", "never");
+	if (self->cgroup[0]) {
+		cgroup_write(self->cgroup, "memory.max", "max");
+		cgroup_leave(self->cgroup);
+	}
+	disk_remove(&self->disk);
+	if (self->virtual)
+		write_file(VSWAP_MODE, "auto");
+	write_file(ZSWAP_PARAM "enabled", "1");
+}
+
+/* Write the file in large folios, as the cgroup's own. */
+static bool write_whole(FIXTURE_DATA(vswap_shmem) *self, enum pattern pattern,
+			unsigned long seed)
+{
+	size_t size = NR * page_size;
+	char *p;
+
+	if (ftruncate(self->fd, 0) || ftruncate(self->fd, size))
+		return false;
+	fill_region(self->want, NR, pattern, seed);
+	/* Only faults get folios of this size, and where they are aligned */
+	p = mmap(map_region(NR, false), size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, self->fd, 0);
+	if (p == MAP_FAILED)
+		return false;
+	memcpy(p, self->want, size);
+	munmap(p, size);
+	return true;
+}
+
+/* Is the file what it should be? Size and every byte. */
+static bool check_whole(FIXTURE_DATA(vswap_shmem) *self, off_t size)
+{
+	struct stat st;
+
+	return !fstat(self->fd, &st) && st.st_size == size &&
+	       pread(self->fd, self->got, size, 0) == size &&
+	       !memcmp(self->want, self->got, size);
+}
+
+/* How many pages of the file are out, and not in the swap cache either? */
+static long swapped_out(FIXTURE_DATA(vswap_shmem) *self)
+{
+	unsigned char vec[NR];
+	char *p = mmap(NULL, NR * page_size, PROT_READ, MAP_SHARED, self->fd, 0);
+	long out = NR;
+
+	mincore(p, NR * page_size, vec);
+	for (int i = 0; i < NR; i++)
+		out -= vec[i] & 1;
+	munmap(p, NR * page_size);
+	return out;
+}
+
+/* Have the file swapped out, and the swap cache dropped, until hardly a page is in. */
+static bool push_out(FIXTURE_DATA(vswap_shmem) *self)
+{
+	for (int i = 0; i < 20; i++) {
+		cgroup_write(self->cgroup, "memory.reclaim", "64M swappiness=max");
+		wait_writeback();
+		if (swapped_out(self) == NR)
+			return true;
+		usleep(50000);
+	}
+	return false;
+}
+
+/* Cut in a process of its own; the result, or -ETIMEDOUT if it does not come back. */
+static int cut_file(FIXTURE_DATA(vswap_shmem) *self, off_t from, off_t to)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int err = to ? fallocate(self->fd, 3 /* KEEP_SIZE | PUNCH_HOLE */,
+					 from, to - from) :
+			       ftruncate(self->fd, from);
+
+		_exit(err ? errno : 0);
+	}
+
+	for (int i = 0; i < 600; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return -WEXITSTATUS(status);
+		usleep(100000);
+	}
+	kill(pid, SIGKILL);
+	for (int i = 0; i < 100; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return -ETIMEDOUT;
+		usleep(100000);
+	}
+	printf("# it does not die of SIGKILL either\n");
+	return -ETIMEDOUT;
+}
+
+/*
+ * Cut, and check what is left. An error is all right if there is no memory and
+ * data has to be read for it; then it must have worked when there is some.
+ */
+static void run_cut(struct __test_metadata *_metadata,
+		    FIXTURE_DATA(vswap_shmem) *self, const struct cut *cut,
+		    enum pattern pattern, bool memory)
+{
+	bool whole_pages = !cut->first_bytes && !cut->last_bytes;
+	off_t start = (NR / 2) * page_size, size = NR * page_size;
+	off_t from = start + cut->first * page_size + cut->first_bytes;
+	off_t to = cut->last ? start + cut->last * page_size + cut->last_bytes : 0;
+	long huge = count_huge();
+	int err;
+
+	TH_LOG("%s, %s memory", cut->name, memory ? "with" : "without");
+	ASSERT_TRUE(write_whole(self, pattern, from));
+	ASSERT_TRUE(push_out(self));
+	ASSERT_GE(count_huge() - huge, pattern == PATTERN_ANY ? 0 : NR / FOLIO);
+
+	if (!memory) {
+		cgroup_write(CGROUP, "cgroup.procs", "0");
+		ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "0"), 0);
+	}
+	err = cut_file(self, from, to);
+	if (!memory) {
+		ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+		cgroup_write(self->cgroup, "cgroup.procs", "0");
+	}
+	ASSERT_NE(err, -ETIMEDOUT);
+	if (!memory && !whole_pages && err) {
+		EXPECT_EQ(err, -ENOMEM);
+	} else {
+		EXPECT_EQ(err, 0);
+	}
+
+	if (err) {
+		struct stat st;
+
+		/* What is read is old data or zeroes in the range, the same outside */
+		ASSERT_EQ(fstat(self->fd, &st), 0);
+		EXPECT_EQ(st.st_size, size);
+		ASSERT_EQ(pread(self->fd, self->got, size, 0), size);
+		EXPECT_EQ(memcmp(self->got, self->want, from), 0);
+		if (to)
+			EXPECT_EQ(memcmp(self->got + to, self->want + to, size - to), 0);
+		ASSERT_EQ(cut_file(self, from, to), 0);
+	}
+
+	if (!to) {
+		memset(self->want + from, 0, size - from);
+		EXPECT_TRUE(check_whole(self, from));
+		ASSERT_EQ(ftruncate(self->fd, size), 0);
+	} else {
+		memset(self->want + from, 0, to - from);
+	}
+	EXPECT_TRUE(check_whole(self, size));
+
+	/* Once more from swap, as what is left of the folios may be there again */
+	cgroup_write(self->cgroup, "memory.reclaim", "64M swappiness=max");
+	EXPECT_TRUE(check_whole(self, size));
+}
+
+VSWAP_TEST(vswap_shmem, cut_without_memory)
+{
+	for (int i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+		run_cut(_metadata, self, &cuts[i], variant->pattern, false);
+}
+
+VSWAP_TEST(vswap_shmem, cut_with_memory)
+{
+	for (int i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+		run_cut(_metadata, self, &cuts[i], variant->pattern, true);
+}
+
+struct reader {
+	pthread_t thread;
+	volatile bool stop;
+	int fd;
+};
+
+/* Read the file over and over, and so bring its folios back while it is cut. */
+static void *read_along(void *arg)
+{
+	struct reader *reader = arg;
+	char *buf = malloc(page_size);
+
+	for (unsigned long i = 0; !reader->stop; i++) {
+		size_t page = (i * 2654435761UL) % NR;
+
+		if (pread(reader->fd, buf, page_size, page * page_size) < 0)
+			break;
+	}
+	free(buf);
+	return NULL;
+}
+
+/* Cuts race with those who read the pages and with reclaim. */
+VSWAP_TEST(vswap_shmem, cut_while_read)
+{
+	const off_t size = NR * page_size;
+	struct reader readers[2] = {};
+	unsigned int seed = 1;
+
+	ASSERT_TRUE(write_whole(self, variant->pattern, 1));
+	for (int i = 0; i < 2; i++) {
+		readers[i].fd = self->fd;
+		ASSERT_EQ(pthread_create(&readers[i].thread, NULL, read_along,
+					 &readers[i]), 0);
+	}
+
+	for (int i = 0; i < 200; i++) {
+		off_t from = rand_r(&seed) % size, to = rand_r(&seed) % size;
+
+		if (i % 2) {	/* whole pages */
+			from &= -page_size;
+			to &= -page_size;
+		}
+		if (from > to) {
+			off_t tmp = from;
+
+			from = to;
+			to = tmp;
+		}
+		if (from == to)
+			continue;
+		/* The whole file again now and then, in large folios */
+		if (i % 4 == 0)
+			ASSERT_TRUE(write_whole(self, variant->pattern, i));
+		cgroup_write(self->cgroup, "memory.reclaim", "64M swappiness=max");
+		if (i % 3) {
+			ASSERT_EQ(cut_file(self, from, to), 0);
+			memset(self->want + from, 0, to - from);
+		} else {
+			ASSERT_EQ(cut_file(self, from, 0), 0);
+			memset(self->want + from, 0, size - from);
+			ASSERT_EQ(ftruncate(self->fd, size), 0);
+		}
+		ASSERT_TRUE(check_whole(self, size));
+	}
+	for (int i = 0; i < 2; i++) {
+		readers[i].stop = true;
+		pthread_join(readers[i].thread, NULL);
+	}
+}
+
+/* Cuts that are killed come back as well, and leave old data or zeroes. */
+VSWAP_TEST(vswap_shmem, cut_killed)
+{
+	off_t from = (NR / 2 + 5) * page_size + 100;
+	struct stat st;
+	int status;
+
+	for (int i = 0; i < 20; i++) {
+		pid_t pid;
+
+		ASSERT_TRUE(write_whole(self, variant->pattern, i));
+		ASSERT_TRUE(push_out(self));
+		pid = fork();
+		if (!pid)
+			_exit(ftruncate(self->fd, from) ? 1 : 0);
+		usleep(i * 200);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		ASSERT_EQ(fstat(self->fd, &st), 0);
+		ASSERT_TRUE(st.st_size == from || st.st_size == NR * page_size);
+		if (st.st_size != from)
+			ASSERT_EQ(ftruncate(self->fd, from), 0);
+		ASSERT_TRUE(check_whole(self, from));
+		ASSERT_EQ(ftruncate(self->fd, NR * page_size), 0);
+		memset(self->want + from, 0, NR * page_size - from);
+		ASSERT_TRUE(check_whole(self, NR * page_size));
+	}
+}
+
+TEST_HARNESS_MAIN
