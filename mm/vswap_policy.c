@@ -255,7 +255,8 @@ long vswap_headroom(struct mem_cgroup *memcg, int nid)
  *
  * In mode auto, if its cgroup may use zswap and zswap has room or can make some
  * by writing to a device. If it turns out that zswap does not take the folio,
- * the device takes it instead.
+ * the device takes it instead. In mode always, if there are devices, too, even
+ * full ones: zeroes need no room.
  *
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true for virtual slots, false for plain ones.
@@ -269,16 +270,17 @@ bool vswap_wanted(struct folio *folio)
 
 	if (!vswap_info || vswap_get_mode() == VSWAP_NEVER)
 		return false;
-	if (vswap_get_mode() == VSWAP_AUTO && !zswap_is_enabled())
+	if (vswap_get_mode() == VSWAP_ALWAYS && total_swap_pages)
+		return true;
+	if (!zswap_is_enabled())
 		return false;
 
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (!vswap_device_room(memcg))
-		wanted = vswap_zswap_room(memcg, folio_nid(folio));
+	if (vswap_device_room(memcg))
+		wanted = mem_cgroup_zswap_allowed(memcg);
 	else
-		wanted = vswap_get_mode() == VSWAP_ALWAYS ||
-			 mem_cgroup_zswap_allowed(memcg);
+		wanted = vswap_zswap_room(memcg, folio_nid(folio));
 	rcu_read_unlock();
 
 	return wanted;

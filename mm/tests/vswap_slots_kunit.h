@@ -409,7 +409,7 @@ static void vswap_test_slots_and_zswap(struct kunit *test)
 }
 
 /* Failed I/O marks the slots that it was for, and no word of another kind. */
-static void vswap_test_slots_failed(struct kunit *test)
+static void vswap_test_slots_io_failed(struct kunit *test)
 {
 	struct folio *folio = vswap_test_folio(test, 3);
 	struct zswap_entry *entry = (struct zswap_entry *)&vswap_test_disk, *old;
@@ -514,7 +514,7 @@ static struct kunit_case vswap_slots_test_cases[] = {
 	KUNIT_CASE(vswap_test_slots_extents),
 	KUNIT_CASE(vswap_test_slots_too_few),
 	KUNIT_CASE(vswap_test_slots_and_zswap),
-	KUNIT_CASE(vswap_test_slots_failed),
+	KUNIT_CASE(vswap_test_slots_io_failed),
 	KUNIT_CASE(vswap_test_slots_read_again),
 	KUNIT_CASE(vswap_test_slots_apart),
 	{}

@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <sys/mount.h>
 #include <time.h>
+#include "../kselftest.h"
 #include "torture.h"
 
 struct torture *torture;
@@ -28,7 +29,7 @@ static const char * const part_names[] = {
 	"devices", "errors", "cgroups", "knobs", "cpus", "memory", "poison", "alloc",
 };
 
-#define NR_PARTS	(sizeof(part_names) / sizeof(part_names[0]))
+#define NR_PARTS	ARRAY_SIZE(part_names)
 
 static const struct chaos *chaos[MAX_CHAOS];
 static unsigned long turns[MAX_WORKERS], chaos_turns;
@@ -267,7 +268,7 @@ static void show_process(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	if (read_file(path, buf, sizeof(buf)) <= 0)
 		return;
-	for (child = strtok_r(buf, " \n", &save); child; child = strtok_r(NULL, " \n", &save)) {
+	for (child = strtok_r(buf, "\n ", &save); child; child = strtok_r(NULL, "\n ", &save)) {
 		say("  its child %s", child);
 		show_file("stat", atoi(child));
 		show_file("stack", atoi(child));
@@ -425,7 +426,7 @@ static long validate(void)
 	line = last ? strstr(last, "errors ") : NULL;
 	errors = line ? atol(line + 7) : -1;
 	if (errors)
-		say("validate: %s", last ?: "");
+		say("validation: %s", last ?: "");
 	return errors;
 }
 

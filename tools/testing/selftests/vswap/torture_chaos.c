@@ -2,6 +2,7 @@
 /* Torture: what changes under the workers. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include "../kselftest.h"
 #include "torture.h"
 #include "fault.h"
 
@@ -67,7 +68,7 @@ static void run_knobs(void)
 
 static void end_knobs(void)
 {
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
 		set_knob(&knobs[i], 0);
 }
 

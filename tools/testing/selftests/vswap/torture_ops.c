@@ -149,7 +149,7 @@ static void op_move(struct region *r, size_t i, size_t nr)
 /* Gone with all that is swapped out, and something else in its place. */
 static void op_remap(struct region *r, size_t i, size_t nr)
 {
-	enum kind kind = r->kind;
+	enum region_kind kind = r->kind;
 	size_t size = r->nr;
 
 	/* A thread has its file */

@@ -125,8 +125,9 @@ static void complain_page(const struct region *r, size_t i, const char *what)
 
 	complain("%s: page %zu of %zu at %p, %s: %s", self->what, i, r->nr, page_at(r, i),
 		 kinds[r->kind], what);
-	say("  pattern %d, generation %x, cut %d, either %d, any %d, epoch %u (now %u), losses %u (now %u)",
-	    r->pattern, s->gen, s->cut, s->either, s->any, s->epoch, epoch_now(), s->losses,
+	say("  pattern %d, generation %x, cut %d, either %d, any %d", r->pattern, s->gen, s->cut,
+	    s->either, s->any);
+	say("  epoch %u (now %u), losses %u (now %u)", s->epoch, epoch_now(), s->losses,
 	    torture->losses);
 }
 
@@ -362,7 +363,7 @@ void region_publish(const struct region *r)
 	self->area[r - regions].size = r->nr * page_size;
 }
 
-bool region_create(struct region *r, enum kind kind, size_t nr)
+bool region_create(struct region *r, enum region_kind kind, size_t nr)
 {
 	static const enum pattern patterns[] = {
 		PATTERN_ANY, PATTERN_ANY, PATTERN_MIXED, PATTERN_MIXED,

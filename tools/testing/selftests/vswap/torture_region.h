@@ -5,7 +5,7 @@
 
 #include "torture.h"
 
-enum kind {
+enum region_kind {
 	KIND_SMALL,		/* private anonymous, small pages */
 	KIND_HUGE,		/* private anonymous, as large as they come */
 	KIND_KSM,		/* private anonymous, many pages the same */
@@ -27,7 +27,7 @@ struct page_state {
 };
 
 struct region {
-	enum kind kind;
+	enum region_kind kind;
 	char *p;
 	size_t nr;		/* pages */
 	int fd;			/* of the file, or of userfaultfd; or -1 */
@@ -59,7 +59,7 @@ static inline char *page_at(const struct region *r, size_t i)
 void bus_setup(void);
 bool guarded_copy(void *to, const void *from, size_t size);
 
-bool region_create(struct region *r, enum kind kind, size_t nr);
+bool region_create(struct region *r, enum region_kind kind, size_t nr);
 void region_destroy(struct region *r);
 /* Tell others where it is. */
 void region_publish(const struct region *r);

@@ -4,6 +4,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include "torture_region.h"
@@ -75,7 +76,7 @@ int uffd_open(char *p, size_t size)
 /* Fill missing pages by UFFDIO_COPY. */
 void uffd_fill(struct region *r, size_t i, size_t nr)
 {
-	static char buf[65536] __attribute__((aligned(4096)));
+	static alignas(4096) char buf[65536];
 	uint32_t gen = new_gen(r);
 
 	if (r->fd < 0)

@@ -198,8 +198,8 @@ static void one_step(void)
 
 static void setup(void)
 {
-	enum kind kinds[] = { KIND_SMALL, KIND_HUGE, KIND_UFFD, KIND_SHARED, KIND_MEMFD,
-			      KIND_TMPFS, KIND_KSM };
+	enum region_kind kinds[] = { KIND_SMALL, KIND_HUGE, KIND_UFFD, KIND_SHARED, KIND_MEMFD,
+				     KIND_TMPFS, KIND_KSM };
 	size_t nr = torture->worker_pages / NR_REGIONS;
 
 	write_file("/proc/self/oom_score_adj", "500");

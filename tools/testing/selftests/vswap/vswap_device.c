@@ -249,7 +249,7 @@ VSWAP_TEST(vswap_device, mixed)
 	snprintf(path, sizeof(path), "%senabled", size);
 	if (write_file(path, "always"))
 		SKIP(return, "no large folios of 64 kB");
-	snprintf(path, sizeof(path), "%sstats/swpin", size);
+	snprintf(path, sizeof(path), "%sstats/nr_anon", size);
 	madvise(p, 4 * NR * page_size, MADV_HUGEPAGE);
 	fill_region(p, 4 * NR, PATTERN_QUARTER, 10);
 	ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
@@ -490,6 +490,7 @@ static int owners_go(int n)
 static int use_slots(int n, int seconds)
 {
 	const size_t nr = NR_DISK / 8;
+	const long own = OWN_PAGES * page_size;
 	time_t end = time(NULL) + seconds;
 	char *p = map_region(nr, false);
 	char cgroup[128];
@@ -506,12 +507,14 @@ static int use_slots(int n, int seconds)
 			p[i * page_size]++;
 	}
 	munmap(p, nr * page_size);
-	for (int i = 0; i < 200; i++) {
-		if (!cgroup_read(cgroup, "memory.swap.current"))
+	/* What was being written keeps its slot until reclaim comes for it */
+	for (int i = 0; i < 50; i++) {
+		if (cgroup_read(cgroup, "memory.swap.current") <= own)
 			break;
-		usleep(20000);
+		drop_swap_cache(cgroup, nr);
+		usleep(100000);
 	}
-	if (cgroup_read(cgroup, "memory.swap.current"))
+	if (cgroup_read(cgroup, "memory.swap.current") > own)
 		return 3;
 	cgroup_leave(cgroup);
 	return 0;

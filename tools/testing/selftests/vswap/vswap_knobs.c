@@ -124,23 +124,4 @@ VSWAP_TEST(vswap_knobs, not_a_device)
 	munmap(p, NR * page_size);
 }
 
-/* A mapping larger than memory and devices is no obvious overcommit. */
-VSWAP_TEST(vswap_knobs, overcommit)
-{
-	size_t size = read_key("/proc/meminfo", "MemTotal") * 1024UL * 4 +
-		      read_key("/proc/meminfo", "SwapTotal") * 1024UL;
-	void *p;
-
-	if (read_num("/proc/sys/vm/overcommit_memory") != 0)
-		SKIP(return, "vm.overcommit_memory is not 0");
-
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	EXPECT_NE(p, MAP_FAILED);
-	munmap(p, size);
-	ASSERT_EQ(write_file(VSWAP_MODE, "never"), 0);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	EXPECT_EQ(p, MAP_FAILED);
-	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
-}
-
 TEST_HARNESS_MAIN

@@ -83,12 +83,12 @@ static long heuristic(long ram, long devices, long percent)
 }
 
 static void check_heuristic(struct __test_metadata *_metadata,
-			    FIXTURE_DATA(vswap_overcommit) *self, long devices)
+			    struct _test_data_vswap_overcommit *self, long devices)
 {
 	static const long percent[] = { 1, 20, 50, 100 };
 	long limit;
 
-	for (int i = 0; i < sizeof(percent) / sizeof(percent[0]); i++) {
+	for (int i = 0; i < ARRAY_SIZE(percent); i++) {
 		ASSERT_EQ(write_num(ZSWAP_PARAM "max_pool_percent", percent[i]), 0);
 		limit = heuristic(self->ram, devices, self->virtual ? percent[i] : 0);
 		EXPECT_TRUE(granted(limit));
@@ -129,7 +129,7 @@ TEST_F(vswap_overcommit, always)
 
 /* Only what is sure to be there counts: zswap may not be able to compress. */
 static void check_never(struct __test_metadata *_metadata,
-			FIXTURE_DATA(vswap_overcommit) *self, long devices)
+			struct _test_data_vswap_overcommit *self, long devices)
 {
 	long limit = self->ram * 50 / 100 + devices, shown, used, slack = 256;
 
