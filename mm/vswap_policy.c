@@ -211,19 +211,22 @@ EXPORT_SYMBOL_GPL(vswap_free_pages);
  * vswap_device_room - How many slots of devices may a cgroup take?
  * @memcg: the cgroup, NULL for none.
  *
- * This is not about how many there are, which nr_swap_pages says and while a
- * device is being switched off does not: then it is less by all that is in use
- * there, although the others still have free slots.
- *
  * Context: Any, the caller makes sure that @memcg stays.
  * Return: Number of slots, 0 if no device has one; not more than a cluster has.
  */
 long vswap_device_room(struct mem_cgroup *memcg)
 {
+	long nr = get_nr_device_swap_pages();
+
 	if (!swap_has_free_slots() || !mem_cgroup_zswap_writeback_enabled(memcg))
 		return 0;
 
-	return max(mem_cgroup_swap_margin(memcg, SWAPFILE_CLUSTER), 0L);
+	/*
+	 * While a device is being switched off, the number is less by all that
+	 * is in use there, although others still have free slots: some.
+	 */
+	nr = clamp(nr, 1L, (long)SWAPFILE_CLUSTER);
+	return max(mem_cgroup_swap_margin(memcg, nr), 0L);
 }
 
 /**

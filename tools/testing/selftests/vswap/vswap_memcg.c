@@ -168,8 +168,8 @@ static long kernel_memory(const char *cgroup)
  */
 VSWAP_TEST(vswap_memcg, tables)
 {
-	const long nr = 256, tables = nr * page_size, slack = tables / 4;
-	long before = kernel_memory(self->cgroup), after;
+	const long nr = 256, slack = nr * page_size / 4;
+	long before = kernel_memory(self->cgroup), after, tables;
 	int fd = open_huge_file(), status;
 	char child[192];
 	pid_t pid;
@@ -194,7 +194,9 @@ VSWAP_TEST(vswap_memcg, tables)
 	ASSERT_EQ(status, 0);
 	for (int i = 0; i < 20 && vswap_stat("slots_zero") < nr * 512; i++)
 		cgroup_write(child, "memory.reclaim", "512M swappiness=max");
-	ASSERT_GE(vswap_stat("slots_zero"), nr * 512);
+	/* One may be in use, or in a CPU's batch for the LRU lists */
+	ASSERT_GE(vswap_stat("slots_zero"), (nr - 4) * 512);
+	tables = vswap_stat("slots_zero") / 512 * page_size;
 	EXPECT_GE(kernel_memory(child), tables);
 	EXPECT_LE(cgroup_read_key(child, "memory.stat", "kernel"), 2 * tables);
 	EXPECT_GE(cgroup_read(child, "memory.current"), tables);
