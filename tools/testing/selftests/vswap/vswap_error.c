@@ -294,7 +294,7 @@ VSWAP_TEST(vswap_error, read_zswap_first)
 /* The same with a device that is as fast as memory, which large folios are read from. */
 VSWAP_TEST(vswap_error, read_zswap_first_fast)
 {
-	struct disk ram;
+	struct disk ram = {};
 	char *p;
 
 	if (access(FAIL_REQUEST, F_OK))

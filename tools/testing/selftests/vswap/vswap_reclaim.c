@@ -140,7 +140,7 @@ VSWAP_TEST(vswap_reclaim, shmem_mostly)
 /* A device that may not be used does not change that, nor is it used. */
 VSWAP_TEST(vswap_reclaim, huge_swap_max_zero)
 {
-	struct disk disk;
+	struct disk disk = {};
 	const char *missing = disk_setup(&disk, 0, 7 * NR / 2);
 	char *p;
 
@@ -241,7 +241,7 @@ static void no_disks(struct disk *disks)
 /* What swapoff has moved to memory can be swapped out again: to another device, */
 VSWAP_TEST(vswap_reclaim, unused_to_disk)
 {
-	struct disk disks[2];
+	struct disk disks[2] = {};
 	const char *missing = two_disks(disks);
 	long swapped;
 	char *p;
@@ -267,7 +267,7 @@ VSWAP_TEST(vswap_reclaim, unused_to_disk)
 /* ... or to zswap. */
 VSWAP_TEST(vswap_reclaim, unused_to_zswap)
 {
-	struct disk disks[2];
+	struct disk disks[2] = {};
 	const char *missing = two_disks(disks);
 	long stored;
 	char *p;
@@ -290,7 +290,7 @@ VSWAP_TEST(vswap_reclaim, unused_to_zswap)
 static void off_in_little(struct __test_metadata *_metadata, const char *cgroup,
 			  bool zswap, int seed)
 {
-	struct disk disks[2];
+	struct disk disks[2] = {};
 	const char *missing = two_disks(disks);
 	char *p;
 
@@ -433,7 +433,7 @@ VSWAP_TEST(vswap_reclaim, hopeless_random)
 VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 {
 	const char *missing;
-	struct disk disk;
+	struct disk disk = {};
 	pid_t pids[NR_CGROUPS];
 	long written, stored;
 	char *p, path[128];
