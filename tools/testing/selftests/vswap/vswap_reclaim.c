@@ -331,7 +331,7 @@ static int overflow(const char *name, const char *max, const char *zswap_max,
 	    cgroup_write(path, "memory.swap.max", "0") ||
 	    cgroup_write(path, "memory.zswap.max", zswap_max))
 		return 1;
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < (getenv("VSWAP_ALL") ? 2 : 1); round++) {
 		char *p = map_region(nr, false);
 
 		fill_region(p, nr, pattern, round);
@@ -361,7 +361,7 @@ VSWAP_TEST(vswap_reclaim, isolation)
 			}
 		}
 	}
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < (getenv("VSWAP_ALL") ? 20 : 2); i++) {
 		good = fork();
 		if (!good) {
 			int ret = overflow("vswap_good", "14M", "max", 2 * NR,
