@@ -102,6 +102,8 @@ VSWAP_TEST(vswap_latency, stats)
 	pid_t readers[200];
 	struct cost cost = {};
 
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
 	p = map_region(nr, false);
 	ASSERT_NE(p, NULL);
 	for (int i = 0; i < nr_readers; i++) {
@@ -144,6 +146,8 @@ VSWAP_TEST(vswap_latency, toggle)
 	struct cost cost = {};
 	long shrink = vswap_stat("shrink");
 
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
 	for (int round = 0; round < rounds; round++) {
 		double freed;
 
@@ -175,6 +179,8 @@ VSWAP_TEST(vswap_latency, hysteresis)
 	double start, slowest = 0;
 	long shrink = 0, grow = 0;
 
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
 	/* What others have left is given back first */
 	for (int i = 0; i < 100 && vswap_stat("memory_bytes") > page_size; i++)
 		usleep(100000);
@@ -214,6 +220,8 @@ VSWAP_TEST(vswap_latency, many)
 	pid_t pids[8];
 	int status;
 
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
 	for (int i = 0; i < nr; i++) {
 		pids[i] = fork();
 		if (!pids[i]) {
