@@ -15,7 +15,8 @@ dir=${TREE:-$build/tree}
 make_tree()
 {
 	rm -rf "$dir.part"
-	cp -al "$(readlink -f "$cache/pristine")" "$dir.part"
+	# No links: an editor that writes in place would change the pristine source
+	cp -a --reflink=auto "$(readlink -f "$cache/pristine")" "$dir.part"
 	cd "$dir.part"
 	git init -q .
 	git add -f -A
