@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Boot a flavour's kernel in QEMU and run one job in it.
-# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-e FILE] [-x] [-i] [-o] FLAVOR JOB
+# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-e FILE]... [-x] [-i] [-o] FLAVOR JOB
 #
 # -d DISK_MB	an empty disk
 # -f FILE	a file as a disk; it is kept
@@ -17,7 +17,7 @@
 # shellcheck source=scripts/job.sh
 . "$top/scripts/job.sh"
 
-mem=512M cpus=2 limit=600 append='' disks=() files=() extra='' cxl='' icount=() off=''
+mem=512M cpus=2 limit=600 append='' disks=() files=() extra=() cxl='' icount=() off=''
 while getopts m:c:t:a:d:f:e:xio opt; do
 	case $opt in
 	m) mem=$OPTARG ;;
@@ -26,7 +26,7 @@ while getopts m:c:t:a:d:f:e:xio opt; do
 	a) append=$OPTARG ;;
 	d) disks+=("$OPTARG") ;;
 	f) files+=("$OPTARG") ;;
-	e) extra=$OPTARG ;;
+	e) extra+=("$OPTARG") ;;
 	x) cxl=1 ;;
 	i) icount=(-icount "shift=0,align=off,sleep=off") ;;
 	o) off=1 ;;
@@ -42,9 +42,9 @@ log=$build/log/guest-$flavor-$job$(log_suffix "$append").log
 mkdir -p "$build/log"
 
 initrd=$build/initramfs.gz
-if [ -n "$extra" ]; then
+if [ ${#extra[@]} -gt 0 ]; then
 	mkdir "$dir/tests"
-	cp "$extra" "$dir/tests"
+	cp "${extra[@]}" "$dir/tests"
 	initrd=$dir/initramfs.gz
 	{ cat "$build/initramfs.gz"
 	  cd "$dir" && find tests | cpio -o -H newc -R 0:0 --quiet | gzip -1; } >"$initrd"
