@@ -90,7 +90,7 @@ static void limit(const char *cgroup)
 	char text[64] = "max";
 
 	if (strstr(file, "writeback"))
-		strcpy(text, one_in(3) ? "0" : "1");
+		snprintf(text, sizeof(text), "%d", !one_in(3));
 	else if (strstr(file, "reclaim"))
 		snprintf(text, sizeof(text), "%lu%s", 1 + choose(all),
 			 one_in(2) ? " swappiness=max" : "");
@@ -112,9 +112,8 @@ static void run_limits(void)
 	while (doze(choose(800), "limit")) {
 		char cgroup[64];
 
-		strncpy(cgroup, torture->worker[choose(torture->nr_workers)].cgroup,
-			sizeof(cgroup) - 1);
-		cgroup[sizeof(cgroup) - 1] = 0;
+		snprintf(cgroup, sizeof(cgroup), "%s",
+			 torture->worker[choose(torture->nr_workers)].cgroup);
 		if (cgroup[0])
 			limit(cgroup);
 	}
@@ -198,7 +197,7 @@ static int look(void *arg)
 		snprintf(path, sizeof(path), "/proc/%d/%s",
 			 torture->worker[choose(torture->nr_workers)].pid, pick(per_process));
 	else
-		strcpy(path, pick(files));
+		snprintf(path, sizeof(path), "%s", pick(files));
 	fd = open(path, O_RDONLY);
 	while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
 		;

@@ -186,7 +186,7 @@ int disks_off(void)
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%63s", path) != 1 || path[0] != '/')
 			continue;
-		strcpy(disk.path, path);
+		snprintf(disk.path, sizeof(disk.path), "%s", path);
 		for (int i = 0; disk_used(&disk) >= 0 && i < 50; i++) {
 			if (i)
 				usleep(100000);

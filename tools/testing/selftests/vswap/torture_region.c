@@ -158,7 +158,7 @@ static void explain(const struct region *r, size_t i, const char *got,
 			like = n;
 	}
 	if (!guarded_copy(again, page_at(r, i), page_size))
-		strcpy(again, "SIGBUS");
+		memset(again, 0xbf, page_size);
 	complain_page(r, i, how);
 	say("  %zu bytes are wrong, first word %zu: %016lx, has to be %016lx", wrong, bad / 8,
 	    *(unsigned long *)(got + bad / 8 * 8), *(unsigned long *)(want + bad / 8 * 8));

@@ -11,7 +11,7 @@
 
 static int nr_worker;
 static unsigned long groups_made;
-static char old_groups[MAX_GROUPS][64];
+static struct { char path[64]; } old_groups[MAX_GROUPS];
 static int nr_old;
 static pid_t children[MAX_CHILDREN];
 
@@ -49,7 +49,7 @@ static void enter_cgroup(void)
 {
 	char path[64];
 
-	if (nr_old == MAX_GROUPS && rmdir(old_groups[choose(MAX_GROUPS)]) == 0)
+	if (nr_old == MAX_GROUPS && rmdir(old_groups[choose(MAX_GROUPS)].path) == 0)
 		nr_old = 0;
 	if (nr_old == MAX_GROUPS)
 		return;
@@ -61,11 +61,11 @@ static void enter_cgroup(void)
 	}
 	count(COUNT_CGROUPS, 1);
 	if (self->cgroup[0] && rmdir(self->cgroup) && errno == EBUSY)
-		strcpy(old_groups[nr_old++], self->cgroup);
-	strcpy(self->cgroup, path);
+		memcpy(old_groups[nr_old++].path, self->cgroup, sizeof(self->cgroup));
+	memcpy(self->cgroup, path, sizeof(self->cgroup));
 	for (int i = nr_old; i--;) {
-		if (!rmdir(old_groups[i]) || errno == ENOENT)
-			strcpy(old_groups[i], old_groups[--nr_old]);
+		if (!rmdir(old_groups[i].path) || errno == ENOENT)
+			old_groups[i] = old_groups[--nr_old];
 	}
 }
 

@@ -141,8 +141,7 @@ FIXTURE_SETUP(vswap_backends)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
 			       "vswap_backends"), 0);
-	ASSERT_EQ(write_file(ZSWAP_PARAM "enabled", "0"), 0);
-	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	past_zswap(true);
 	self->slots = vswap_stat("slots_used");
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 }
@@ -166,8 +165,7 @@ FIXTURE_TEARDOWN(vswap_backends)
 		snprintf(num, sizeof(num), "%d", self->zram);
 		write_file("/sys/class/zram-control/hot_remove", num);
 	}
-	write_file(VSWAP_MODE, "auto");
-	write_file(ZSWAP_PARAM "enabled", "1");
+	past_zswap(false);
 	cgroup_leave(self->cgroup);
 }
 

@@ -37,12 +37,12 @@ FIXTURE_TEARDOWN(vswap_device)
 	EXPECT_EQ(vswap_validate(), 0);
 	for (int i = 0; i < 2; i++)
 		disk_remove(&self->disk[i]);
-	write_file(VSWAP_MODE, "auto");
-	write_file(ZSWAP_PARAM "enabled", "1");
+	write_file(ZSWAP_PARAM "max_pool_percent", "20");
+	past_zswap(false);
 	cgroup_leave(self->cgroup);
 }
 
-/* What zswap can't compress goes to the disk, and only that. */
+/* What zswap has no room for goes to the disk, and only that. */
 VSWAP_TEST(vswap_device, fallback)
 {
 	char *p = map_region(2 * NR, false);
@@ -50,7 +50,10 @@ VSWAP_TEST(vswap_device, fallback)
 
 	fill_region(p, NR, PATTERN_RANDOM, 1);
 	fill_region(q, NR, PATTERN_MIXED, 1);
-	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+	ASSERT_EQ(swap_out(q, NR), NR);
 	EXPECT_GE(vswap_stat("slots_device"), NR);
 	EXPECT_LE(vswap_stat("slots_device"), NR + OWN_PAGES);
 	EXPECT_GE(disk_used(&self->disk[0]), NR);
@@ -67,12 +70,70 @@ VSWAP_TEST(vswap_device, fallback)
 	EXPECT_LE(disk_used(&self->disk[0]), OWN_PAGES);
 }
 
+/*
+ * What can't be compressed waits in zswap for its turn to be written to a disk, the
+ * oldest first, like everything else.
+ */
+VSWAP_TEST(vswap_device, incompressible)
+{
+	const char *incomp = "zswap_incomp";
+	char *p = map_region(2 * NR, false);
+	char *q = p + NR * page_size;
+	size_t size = NR * page_size;
+
+	fill_region(p, NR, PATTERN_RANDOM, 20);
+	fill_region(q, NR, PATTERN_QUARTER, 20);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
+	EXPECT_GE(vswap_stat("slots_zswap"), NR);
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.zswap.current"), size);
+	EXPECT_GE(cgroup_read_key(self->cgroup, "memory.stat", incomp), size);
+	ASSERT_EQ(swap_out(q, NR), NR);
+	EXPECT_GE(vswap_stat("slots_zswap"), 2 * NR);
+
+	/* They are the first to go, and those that came later stay */
+	zswap_write_back(self->cgroup, NR - OWN_PAGES);
+	wait_writeback();
+	EXPECT_GE(disk_used(&self->disk[0]), NR - OWN_PAGES);
+	EXPECT_LE(cgroup_read_key(self->cgroup, "memory.stat", incomp),
+		  OWN_PAGES * page_size);
+	EXPECT_GE(vswap_stat("slots_zswap"), NR / 2);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 20), NR);
+	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 20), NR);
+	munmap(p, 2 * NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Where it could never leave zswap, it stays where it is. */
+VSWAP_TEST(vswap_device, incompressible_stays)
+{
+	static const char * const files[] = { "memory.zswap.writeback", "memory.swap.max", NULL };
+	char *p = map_region(NR, false);
+	long out = vm_events("zswpout");
+
+	fill_region(p, NR, PATTERN_RANDOM, 21);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(files[i] ? cgroup_write(self->cgroup, files[i], "0") :
+			  disk_off(&self->disk[0]), 0);
+		try_swap_out(p, NR);
+		EXPECT_LE(vswap_stat("slots_zswap"), OWN_PAGES);
+		EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
+		EXPECT_LE(vm_events("zswpout"), out + OWN_PAGES);
+		if (files[i])
+			ASSERT_EQ(cgroup_write(self->cgroup, files[i], i ? "max" : "1"), 0);
+	}
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 21), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* A page that has not changed is not written again. */
 VSWAP_TEST(vswap_device, clean)
 {
 	char *p = map_region(NR, false);
 	long out;
 
+	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 2);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
@@ -102,7 +163,10 @@ VSWAP_TEST(vswap_device, changing)
 
 	for (int i = 0; i < 8; i++) {
 		fill_region(p, NR, patterns[i], i);
+		past_zswap(patterns[i] == PATTERN_RANDOM);
 		ASSERT_EQ(swap_out(p, NR), NR);
+		if (patterns[i] == PATTERN_RANDOM)
+			EXPECT_GE(vswap_stat("slots_device"), NR);
 		if (patterns[i] == PATTERN_ZERO || patterns[i] == PATTERN_QUARTER)
 			EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
 		EXPECT_EQ(check_region(p, NR, patterns[i], i), NR);
@@ -136,6 +200,7 @@ VSWAP_TEST(vswap_device, huge)
 
 	if (access(THP, F_OK))
 		SKIP(return, "no transparent huge pages");
+	past_zswap(true);
 	fill_region(p, nr, PATTERN_RANDOM, 4);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_EQ(vswap_stat("slots_split"), pieces);
@@ -169,6 +234,7 @@ VSWAP_TEST(vswap_device, priority)
 	char *p = map_region(nr, false);
 
 	ASSERT_EQ(disk_on(&self->disk[1], 5), 0);
+	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 7);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_EQ(disk_used(&self->disk[1]), 0);
@@ -189,6 +255,7 @@ VSWAP_TEST(vswap_device, limits)
 
 	snprintf(max, sizeof(max), "%zu", NR / 2 * page_size);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", max), 0);
+	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 8);
 	try_swap_out(p, NR);
 	EXPECT_GT(disk_used(&self->disk[0]), 0);
@@ -197,6 +264,7 @@ VSWAP_TEST(vswap_device, limits)
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 8), NR);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "max"), 0);
 
+	past_zswap(false);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 9);
 	try_swap_out(p, NR);
@@ -290,9 +358,11 @@ VSWAP_TEST(vswap_device, owner_gone)
 	char cgroup[128];
 	char *p = mmap(NULL, NR * page_size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid = fork();
+	pid_t pid;
 	int status;
 
+	past_zswap(true);
+	pid = fork();
 	if (!pid) {
 		cgroup_enter(cgroup, sizeof(cgroup), "vswap_owner");
 		fill_region(p, NR, PATTERN_ANY, 12);
@@ -331,6 +401,7 @@ VSWAP_TEST(vswap_device, swapoff_signal)
 	int err = 0;
 
 	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	past_zswap(true);
 	fill_region(p, 8 * NR, PATTERN_RANDOM, 13);
 	/* It may be done before the signal comes */
 	for (int i = 0; i < 50 && !err; i++) {
@@ -364,9 +435,8 @@ VSWAP_TEST(vswap_device, plain)
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
 	EXPECT_GE(disk_used(&self->disk[0]), NR);
-	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
 	fill_region(q, NR, PATTERN_RANDOM, 16);
-	ASSERT_EQ(swap_out(q, NR), NR);
+	ASSERT_EQ(swap_out_past_zswap(q, NR), NR);
 	EXPECT_GE(vswap_stat("slots_device"), NR);
 	EXPECT_GE(disk_used(&self->disk[0]), 2 * NR);
 	EXPECT_EQ(disk_off(&self->disk[0]), 0);
@@ -387,6 +457,7 @@ VSWAP_TEST(vswap_device, swapoff)
 	char c;
 
 	fill_region(p, nr, PATTERN_ANY, 3);
+	ASSERT_EQ(swap_out_past_zswap(p, nr / 2), nr / 2);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GE(disk_used(&self->disk[0]), NR);
 	ASSERT_EQ(pipe(go), 0);
@@ -421,7 +492,7 @@ VSWAP_TEST(vswap_device, swapoff_twice)
 	int off = 0, status;
 
 	fill_region(p, 8 * NR, PATTERN_RANDOM, 17);
-	ASSERT_EQ(swap_out(p, 8 * NR), 8 * NR);
+	ASSERT_EQ(swap_out_past_zswap(p, 8 * NR), 8 * NR);
 	for (int i = 0; i < 2; i++) {
 		if (!fork())
 			_exit(-disk_off(&self->disk[0]));
@@ -526,6 +597,7 @@ VSWAP_TEST(vswap_device, both_kinds)
 	int nr_children = 8, status, left = nr_children;
 	pid_t pids[8];
 
+	past_zswap(true);
 	for (int i = 0; i < nr_children; i++) {
 		pids[i] = fork();
 		if (!pids[i])
@@ -542,7 +614,7 @@ VSWAP_TEST(vswap_device, both_kinds)
 		write_file(VSWAP_MODE, i % 2 ? "always" : "never");
 		usleep(20000);
 	}
-	write_file(VSWAP_MODE, "auto");
+	past_zswap(false);
 	EXPECT_EQ(disk_off(&self->disk[0]), 0);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -565,6 +637,7 @@ VSWAP_TEST(vswap_device, swapoff_race)
 		}
 	}
 	for (int i = 0; i < 10; i++) {
+		past_zswap(i % 3);
 		usleep(100000);
 		ASSERT_EQ(disk_on(&self->disk[1 - i % 2], 10), 0);
 		EXPECT_EQ(disk_off(&self->disk[i % 2]), 0);

@@ -43,6 +43,7 @@ FIXTURE_TEARDOWN(vswap_error)
 	dm_remove(&self->disk);
 	disk_remove(&self->other);
 	disk_remove(&self->below);
+	past_zswap(false);
 	cgroup_leave(self->cgroup);
 }
 
@@ -53,6 +54,7 @@ VSWAP_TEST(vswap_error, write)
 	long errors = vswap_stat("write_error");
 
 	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
+	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 1);
 	try_swap_out(p, NR);
 	/* They are in the swap cache */
@@ -77,6 +79,7 @@ VSWAP_TEST(vswap_error, write_elsewhere)
 	char *p = map_region(NR, false);
 
 	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
+	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 2);
 	try_swap_out(p, NR);
 	ASSERT_EQ(disk_on(&self->other, 20), 0);
@@ -100,7 +103,8 @@ VSWAP_TEST(vswap_error, read)
 
 	fill_region(p, NR, PATTERN_RANDOM, 3);
 	fill_region(q, NR, PATTERN_QUARTER, 3);
-	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
+	ASSERT_EQ(swap_out(q, NR), NR);
 	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
@@ -175,6 +179,7 @@ static int load(int seed)
 	char *p = map_region(NR, false);
 
 	for (int n = 0; n < 20; n++) {
+		past_zswap(n % 4);
 		fill_region(p, NR, PATTERN_ANY, seed + n);
 		madvise(p, NR * page_size, MADV_PAGEOUT);
 		if (count_failed(p, NR, PATTERN_ANY, seed + n) < 0)
@@ -203,6 +208,7 @@ VSWAP_TEST(vswap_error, now_and_then)
 		EXPECT_EQ(status, 0);
 	}
 	/* What is out when the device has recovered can be read */
+	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 6);
 	try_swap_out(p, NR);
 	ASSERT_EQ(fail_requests(&self->below, "0"), 0);
@@ -221,7 +227,8 @@ VSWAP_TEST(vswap_error, swapoff)
 
 	fill_region(p, NR, PATTERN_RANDOM, 4);
 	fill_region(q, NR, PATTERN_QUARTER, 4);
-	ASSERT_EQ(swap_out(p, 2 * NR), 2 * NR);
+	ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
+	ASSERT_EQ(swap_out(q, NR), NR);
 	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(disk_off(&self->disk), 0);
@@ -372,9 +379,7 @@ FIXTURE_SETUP(vswap_block)
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_block"), 0);
-	/* Past zswap */
-	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
-	ASSERT_EQ(write_file(ZSWAP_PARAM "enabled", "0"), 0);
+	past_zswap(true);
 	self->slots = vswap_stat("slots_used");
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 
@@ -392,7 +397,7 @@ FIXTURE_TEARDOWN(vswap_block)
 	munmap(self->p, NR * page_size);
 	disk_remove(&self->disk);
 	null_remove();
-	write_file(ZSWAP_PARAM "enabled", "1");
+	past_zswap(false);
 	cgroup_leave(self->cgroup);
 }
 
@@ -461,6 +466,20 @@ FIXTURE_VARIANT(vswap_decompress) {
 FIXTURE_VARIANT_ADD(vswap_decompress, anon) { };
 FIXTURE_VARIANT_ADD(vswap_decompress, shmem) { .shared = true };
 
+/* Who looks for errors in the kernel log can tell that these are meant. */
+static void fail_decompress(const char *times)
+{
+	write_file("/dev/kmsg", "vswap_decompress: fails from now on\n");
+	write_file(FAIL_DECOMPRESS "times", times);
+	write_file(FAIL_DECOMPRESS "probability", "100");
+}
+
+static void fail_decompress_no_more(void)
+{
+	write_file(FAIL_DECOMPRESS "probability", "0");
+	write_file("/dev/kmsg", "vswap_decompress: fails no more\n");
+}
+
 FIXTURE_SETUP(vswap_decompress)
 {
 	const char *missing = vswap_missing();
@@ -482,7 +501,7 @@ FIXTURE_SETUP(vswap_decompress)
 
 FIXTURE_TEARDOWN(vswap_decompress)
 {
-	write_file(FAIL_DECOMPRESS "probability", "0");
+	fail_decompress_no_more();
 	write_file(THP "hugepages-64kB/enabled", "never");
 	write_file(THP "hugepages-64kB/shmem_enabled", "never");
 	cgroup_leave(self->cgroup);
@@ -504,11 +523,6 @@ static char *large_in_zswap(bool shared)
 	return p;
 }
 
-static void fail_decompress(const char *times)
-{
-	write_file(FAIL_DECOMPRESS "times", times);
-	write_file(FAIL_DECOMPRESS "probability", "100");
-}
 
 /* A page that can't be decompressed with others is tried again by itself. */
 VSWAP_TEST(vswap_decompress, passing)
@@ -533,7 +547,7 @@ VSWAP_TEST(vswap_decompress, lasting)
 	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
 	fail_decompress("-1");
 	EXPECT_EQ(touch(p), SIGBUS);
-	write_file(FAIL_DECOMPRESS "probability", "0");
+	fail_decompress_no_more();
 	/* What a shared mapping could not read is gone, else it is kept */
 	EXPECT_EQ(touch(p), variant->shared ? SIGBUS : 0);
 	EXPECT_EQ(count_failed(p, GROUP, PATTERN_QUARTER, 60), variant->shared);

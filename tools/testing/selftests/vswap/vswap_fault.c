@@ -200,7 +200,7 @@ VSWAP_TEST(vswap_fault, swapoff)
 		int err;
 
 		fill_region(p, NR, PATTERN_RANDOM, nth);
-		ASSERT_EQ(swap_out(p, NR), NR);
+		ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
 		drop_swap_cache(self->cgroup, NR);
 		EXPECT_GE(disk_used(&disk), NR);
 		fail_arm(nth);

@@ -243,6 +243,27 @@ static inline size_t swap_out(char *p, size_t nr)
 	return n;
 }
 
+/*
+ * From now on, pages with virtual slots are written to devices at once, or not. zswap
+ * keeps for a time even what it can't compress.
+ */
+static inline void past_zswap(bool past)
+{
+	write_file(VSWAP_MODE, past ? "always" : "auto");
+	write_file(ZSWAP_PARAM "enabled", past ? "0" : "1");
+}
+
+/* Swap out a region to a device, whatever its contents. */
+static inline size_t swap_out_past_zswap(char *p, size_t nr)
+{
+	size_t n;
+
+	past_zswap(true);
+	n = swap_out(p, nr);
+	past_zswap(false);
+	return n;
+}
+
 /* Try to swap out a region, which need not be possible. */
 static inline void try_swap_out(char *p, size_t nr)
 {
