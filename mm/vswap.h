@@ -396,6 +396,24 @@ static inline long swap_headroom(struct mem_cgroup *memcg, int nid)
 	return memcg ? mem_cgroup_get_nr_swap_pages(memcg) : get_nr_swap_pages();
 }
 
+#if defined(CONFIG_MEMCG) && defined(CONFIG_ZSWAP)
+void mem_cgroup_settle_zswap(struct mem_cgroup *memcg);
+#else
+static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg)
+{
+}
+#endif
+
+/*
+ * Nothing of @memcg could be reclaimed. If that was because memory.zswap.max seemed
+ * to be reached and is not, swap_headroom() knows from now on.
+ */
+static inline void swap_settle_headroom(struct mem_cgroup *memcg)
+{
+	if (IS_ENABLED(CONFIG_VSWAP) && memcg && vswap_usable())
+		mem_cgroup_settle_zswap(memcg);
+}
+
 static inline void vswap_count_event(enum vswap_event event)
 {
 	vswap_count_events(event, 1);

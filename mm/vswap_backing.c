@@ -452,6 +452,9 @@ bool vswap_drop_unread(struct folio *folio)
 
 	if (!folio_test_swapcache(folio) || !folio_swap_is_virtual(folio))
 		return false;
+	/* Its data was newer than what is behind it */
+	if (folio_contain_hwpoisoned_page(folio))
+		return false;
 
 	if (folio_test_large(folio)) {
 		ci = swap_cluster_get_and_lock(folio);
@@ -481,7 +484,8 @@ vm_fault_t vswap_fault_unread(struct folio *folio)
 {
 	if (vswap_drop_unread(folio))
 		return 0;
-	if (folio_test_swapcache(folio) && folio_swap_is_virtual(folio))
+	if (folio_test_swapcache(folio) && folio_swap_is_virtual(folio) &&
+	    !folio_contain_hwpoisoned_page(folio))
 		swap_cache_del_folio(folio);
 	return VM_FAULT_SIGBUS;
 }

@@ -13,7 +13,8 @@
  * this is so is found out by trying, for each cgroup and node by itself: once as
  * many pages have been declined as there are, with hardly any taken in between,
  * reclaim of this cgroup on this node is told that zswap has no room for a while,
- * see struct vswap_trial. What others do has no part in it.
+ * or until there are more of them, see struct vswap_trial. What others do has no
+ * part in it.
  */
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
@@ -37,7 +38,7 @@
 #define VSWAP_TAKEN_WEIGHT	16
 
 /* So few declined pages say nothing yet. */
-#define VSWAP_DECLINED_MIN	256
+#define VSWAP_DECLINED_MIN	256UL
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -94,14 +95,6 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 }
 #endif
 
-static bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
-{
-	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long until = trial ? READ_ONCE(trial->until) : 0;
-
-	return until && time_before(jiffies, until);
-}
-
 /* What there is to try, of which folios that are isolated are no part. */
 static unsigned long vswap_nr_anon(struct mem_cgroup *memcg, int nid)
 {
@@ -111,11 +104,25 @@ static unsigned long vswap_nr_anon(struct mem_cgroup *memcg, int nid)
 	       lruvec_lru_size(lruvec, LRU_ACTIVE_ANON, MAX_NR_ZONES - 1);
 }
 
+/* For a while, or until much of what there is to try has not been tried. */
+static bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
+{
+	struct vswap_trial *trial = vswap_trial(memcg, nid);
+	unsigned long until = trial ? READ_ONCE(trial->until) : 0;
+	unsigned long size;
+
+	if (!until || !time_before(jiffies, until))
+		return false;
+
+	size = READ_ONCE(trial->size);
+	return vswap_nr_anon(memcg, nid) <= size + max(size / 4, VSWAP_DECLINED_MIN);
+}
+
 static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 			     unsigned int nr_pages)
 {
 	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long declined, now = jiffies, pause;
+	unsigned long declined, size, now = jiffies, pause;
 
 	if (!trial)
 		return;
@@ -123,13 +130,15 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	declined = atomic_long_add_return(nr_pages, &trial->declined);
 	if (declined == nr_pages)
 		WRITE_ONCE(trial->since, now);
-	if (declined < VSWAP_DECLINED_MIN || declined < vswap_nr_anon(memcg, nid))
+	size = vswap_nr_anon(memcg, nid);
+	if (declined < VSWAP_DECLINED_MIN || declined < size)
 		return;
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
 	atomic_long_set(&trial->declined, 0);
 	pause = clamp(now - READ_ONCE(trial->since), (unsigned long)VSWAP_GIVE_UP_MIN,
 		      (unsigned long)VSWAP_GIVE_UP_MAX);
+	WRITE_ONCE(trial->size, size);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
 }
@@ -230,22 +239,24 @@ long vswap_device_room(struct mem_cgroup *memcg)
 }
 
 /**
- * vswap_headroom - How many pages of a cgroup can be swapped out?
+ * vswap_headroom - Can pages of a cgroup be swapped out?
  * @memcg: the cgroup, NULL for all.
  * @nid: the node that the pages are on.
  *
+ * How many is not known: as many pages as compress to the room that zswap has, and,
+ * while a device is being switched off, as many as others have free slots. It only
+ * matters whether there are some. MGLRU leaves anonymous memory alone for less than
+ * a batch, so where there is room, there is enough of it.
+ *
  * Context: Any, the caller makes sure that @memcg stays.
- * Return: Number of pages, 0 if reclaim need not try.
+ * Return: 0 if reclaim need not try, else a number of pages that is enough to try.
  */
 long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
-	long nr = vswap_device_room(memcg);
+	if (vswap_device_room(memcg) || vswap_zswap_room(memcg, nid))
+		return SWAPFILE_CLUSTER;
 
-	/* It only matters whether there are some, and those are enough */
-	if (nr >= SWAPFILE_CLUSTER)
-		return nr;
-
-	return nr + vswap_zswap_room(memcg, nid);
+	return 0;
 }
 
 /*

@@ -469,11 +469,13 @@ void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
  *
  * Context: The caller holds the lock of the folio in the swap cache under @swp.
  * May sleep.
- * Return: 0; -ENOSPC if there is no slot, or memory.swap.max is reached.
+ * Return: 0; -ENOSPC if there is no slot, -EDQUOT if the cgroup that owns @swp is
+ * at its memory.swap.max.
  */
 int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot)
 {
 	unsigned short id = vswap_owner(swp);
+	int err = -EDQUOT;
 
 	if (vswap_charge(id, 1))
 		goto fail;
@@ -483,9 +485,10 @@ int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot)
 		return 0;
 
 	vswap_uncharge(id, 1);
+	err = -ENOSPC;
 fail:
 	vswap_count_event(VSWAP_SLOTS_FAIL);
-	return -ENOSPC;
+	return err;
 }
 
 /**

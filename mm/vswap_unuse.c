@@ -8,6 +8,7 @@
  * at, and it does not matter how many share a page.
  */
 #include <linux/blkdev.h>
+#include <linux/jiffies.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -22,9 +23,16 @@
 /* Pages to be read before the first of them is waited for. */
 #define VSWAP_UNUSE_BATCH	(4 * SWAP_CLUSTER_MAX)
 
+/* Nobody is killed for a page of theirs that they have not asked for. */
+#define VSWAP_UNUSE_GFP		(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* Jiffies without memory for a single page after which swapoff fails */
+#define VSWAP_UNUSE_PATIENCE	(10 * HZ)
+
 struct vswap_unuse_batch {
 	struct swap_io_ctx io;
 	struct vswap_run run;				/* to be freed */
+	unsigned long progress;				/* jiffies, of the last page */
 	unsigned int nr;
 	struct folio *folios[VSWAP_UNUSE_BATCH];	/* with a reference each */
 };
@@ -48,6 +56,7 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 	unsigned int ci_off, ci_end, nr;
 	struct vswap_run run;
 	bool unread = !folio_test_uptodate(folio);
+	bool poisoned = folio_contain_hwpoisoned_page(folio);
 
 	/* Before the slots go: the folio must not be found clean without them */
 	if (!unread)
@@ -65,7 +74,7 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 		    swp_type(vswap_tb_to_slot(prev)) != si->type)
 			continue;
 		/* It may have been read together with one that can't be read */
-		if (unread && !(prev & VSWAP_TB_SLOT_ALONE))
+		if (unread && !poisoned && !(prev & VSWAP_TB_SLOT_ALONE))
 			continue;
 		nr = vswap_cut_slots(ci, ci_off, ci_end - ci_off, &run);
 		/* What can't be read is lost for good, its readers get SIGBUS. */
@@ -114,15 +123,19 @@ static void vswap_unuse_folio(struct vswap_unuse_batch *batch,
 /* Queue the read of a page unless it is in the swap cache. */
 static struct folio *vswap_unuse_read(struct swap_io_ctx *io, swp_entry_t swp)
 {
-	return swap_cache_read_folio(io, swp, GFP_HIGHUSER_MOVABLE,
+	return swap_cache_read_folio(io, swp, VSWAP_UNUSE_GFP,
 				     get_task_policy(current),
 				     NO_INTERLEAVE_INDEX, false);
 }
 
-/* Could a page not be read, by us or by whoever has brought it here? */
+/*
+ * Could a page not be read, by us or by whoever has brought it here? One that a
+ * memory error has hit looks the same, but what is on the device may be older.
+ */
 static bool vswap_unuse_unread(struct folio *folio)
 {
 	return !folio_test_uptodate(folio) && !folio_test_large(folio) &&
+	       !folio_contain_hwpoisoned_page(folio) &&
 	       folio_test_swapcache(folio) && folio_swap_is_virtual(folio);
 }
 
@@ -172,6 +185,20 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 	batch->run.nr = 0;
 }
 
+/*
+ * There is no memory for a page. Those that have been read may be on their way to
+ * another device, which takes its time: wait for them, not for ever.
+ */
+static int vswap_unuse_wait(struct vswap_unuse_batch *batch,
+			    struct swap_info_struct *si)
+{
+	vswap_unuse_finish(batch, si);
+	if (time_after(jiffies, batch->progress + VSWAP_UNUSE_PATIENCE))
+		return -ENOMEM;
+	schedule_timeout_interruptible(HZ / 20);
+	return signal_pending(current) ? -EINTR : 0;
+}
+
 /* Move what is in one cluster of the device. */
 static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 			       struct swap_info_struct *si, unsigned long offset)
@@ -181,18 +208,22 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 	for (; offset < end; offset++) {
 		swp_entry_t slot = swp_entry(si->type, offset);
 		unsigned long swp_tb = swap_table_get_unpinned(slot);
-		struct folio *folio;
+		struct folio *folio = NULL;
+		int err;
 
-		if (!swp_tb_is_rmap(swp_tb))
+		while (swp_tb_is_rmap(swp_tb)) {
+			folio = vswap_unuse_read(&batch->io, swp_tb_to_rmap(swp_tb));
+			if (folio || swap_table_get_unpinned(slot) != swp_tb)
+				break;
+			err = vswap_unuse_wait(batch, si);
+			if (err)
+				return err;
+			swp_tb = swap_table_get_unpinned(slot);
+		}
+		if (!folio)
 			continue;
 
-		folio = vswap_unuse_read(&batch->io, swp_tb_to_rmap(swp_tb));
-		if (!folio) {
-			if (swap_table_get_unpinned(slot) != swp_tb)
-				continue;
-			return -ENOMEM;
-		}
-
+		batch->progress = jiffies;
 		batch->folios[batch->nr++] = folio;
 		if (batch->nr == VSWAP_UNUSE_BATCH)
 			vswap_unuse_finish(batch, si);
@@ -211,8 +242,8 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
  * /proc/swaps goes down.
  *
  * Context: May sleep.
- * Return: 0; -ENOMEM if there is no memory for a page, -EINTR if a signal is
- * pending. What has been moved so far stays moved.
+ * Return: 0; -ENOMEM if for ten seconds there was no memory for a page, -EINTR if
+ * a signal is pending. What has been moved so far stays moved.
  */
 int vswap_unuse(struct swap_info_struct *si)
 {
@@ -227,6 +258,7 @@ int vswap_unuse(struct swap_info_struct *si)
 	if (!batch)
 		return -ENOMEM;
 
+	batch->progress = jiffies;
 	blk_start_plug(&plug);
 	for (unsigned long offset = 0; !err && offset < si->max;
 	     offset += SWAPFILE_CLUSTER) {

@@ -433,7 +433,7 @@ static void vswap_check_rmap(struct vswap_check *c, struct swap_info_struct *si,
 			}
 		}
 		vswap_get_slot(&s, vswap_info, ci, swp_cluster_offset(swp));
-		if ((s.word & ~VSWAP_TB_SLOT_FAILED) == slot_to_vswap_tb(slot))
+		if ((s.word & ~VSWAP_TB_SLOT_MASK) == slot_to_vswap_tb(slot))
 			goto unlock_folio;
 	}
 
@@ -517,6 +517,7 @@ static void vswap_check_flags(struct vswap_check *c,
 
 	switch (ci->flags) {
 	case CLUSTER_FLAG_NONE:
+	case CLUSTER_FLAG_POPULATE:
 		/* Somebody allocates from it, or looks for idle slots */
 		break;
 	case CLUSTER_FLAG_FREE:
@@ -554,7 +555,8 @@ static void vswap_check_unused(struct vswap_check *c,
 				     !!ci->extend_table + !!ci->backing);
 #ifdef CONFIG_MEMCG
 	/* The one for owners comes first, without the lock */
-	if (ci->flags != CLUSTER_FLAG_NONE && ci->memcg_table)
+	if (ci->flags != CLUSTER_FLAG_NONE && ci->flags != CLUSTER_FLAG_POPULATE &&
+	    ci->memcg_table)
 		vswap_report_cluster(c, si, ci, "no table, but owners", 1);
 #endif
 }

@@ -141,7 +141,7 @@ t release oom "$release" guest "OOM, release kernel" 1800 \
 	-m 256M -a only=vswap_oom vswap kselftest
 t builds builds "" suite "builds of other configurations" nice -n 5 "$s/builds.sh"
 t check check "" suite "checks of the series" nice -n 5 "$s/check.sh"
-t off off "" case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/kernel.sh" off mm/
+t off off kernel case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/off.sh"
 t series series "" case_ "series: the mailable form applies" nice -n 5 "$s/mail.sh" --verify
 t torture torture "$debug" suite "torture, debug kernel" \
 	env FLAVOR=debug TIME="${TIME:-180}" "$s/torture.sh"

@@ -4,6 +4,7 @@
 #include <time.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "sigbus.h"
 
 #define NR		512
 #define NR_DISK		(16UL * NR)
@@ -40,6 +41,15 @@ FIXTURE_TEARDOWN(vswap_device)
 	write_file(ZSWAP_PARAM "max_pool_percent", "20");
 	past_zswap(false);
 	cgroup_leave(self->cgroup);
+}
+
+/* Swap out shared memory, of which page tables do not tell where it is. */
+static void page_out(char *p, size_t nr)
+{
+	for (int i = 0; i < 10; i++) {
+		try_swap_out(p, nr);
+		usleep(20000);
+	}
 }
 
 /* What zswap has no room for goes to the disk, and only that. */
@@ -125,6 +135,105 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 21), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * A page that zswap keeps as it is makes room for nobody until it is written, which
+ * must not look like progress for ever: who has 16 MB of them, room for 8 MB, and next
+ * to none on a disk, is killed, and no page has been looked at more than a few times.
+ */
+static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
+{
+	const size_t nr = (16UL << 20) / page_size;
+	char cgroup[128];
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		char *p = map_region(nr, false);
+
+		write_file("/proc/self/oom_score_adj", "1000");
+		/* Nobody waits for ever if the OOM killer does not come */
+		alarm(120);
+		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_hopeless") ||
+		    cgroup_write(cgroup, "memory.max", "8M") ||
+		    cgroup_write(cgroup, "memory.swap.max", swap_max))
+			_exit(1);
+		fill_region(p, nr, PATTERN_RANDOM, 22);
+		_exit(check_region(p, nr, PATTERN_RANDOM, 22) != nr);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(WTERMSIG(status), SIGKILL);
+	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_hopeless_%d", pid);
+	TH_LOG("%ld pages scanned", cgroup_read_key(cgroup, "memory.stat", "pgscan"));
+	EXPECT_LE(cgroup_read_key(cgroup, "memory.stat", "pgscan"), 8 * nr);
+	EXPECT_EQ(cgroup_read_key(cgroup, "memory.events", "oom_kill"), 1);
+	EXPECT_EQ(rmdir(cgroup), 0);
+}
+
+/* ... but not where there is room on the disk. */
+VSWAP_TEST(vswap_device, incompressible_at_limit)
+{
+	const size_t nr = (16UL << 20) / page_size;
+	char cgroup[128];
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		char *p = map_region(nr, false);
+
+		write_file("/proc/self/oom_score_adj", "1000");
+		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_limit") ||
+		    cgroup_write(cgroup, "memory.max", "8M"))
+			_exit(1);
+		fill_region(p, nr, PATTERN_RANDOM, 24);
+		_exit(check_region(p, nr, PATTERN_RANDOM, 24) != nr);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_limit_%d", pid);
+	EXPECT_EQ(cgroup_read_key(cgroup, "memory.events", "oom_kill"), 0);
+	EXPECT_EQ(rmdir(cgroup), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* For each that waits in zswap there is room on a disk. */
+VSWAP_TEST(vswap_device, incompressible_has_room)
+{
+	const long left = 128;
+	size_t nr = NR_DISK - left;
+	char *p = map_region(nr + 2 * NR, false), *q = p + nr * page_size;
+
+	fill_region(p, nr, PATTERN_RANDOM, 25);
+	ASSERT_EQ(swap_out_past_zswap(p, nr), nr);
+	fill_region(q, 2 * NR, PATTERN_RANDOM, 26);
+	try_swap_out(q, 2 * NR);
+	/* Two may be at it at a time */
+	EXPECT_LE(read_num(ZSWAP_DEBUG "stored_incompressible_pages"), left + OWN_PAGES);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 25), nr);
+	EXPECT_EQ(check_region(q, 2 * NR, PATTERN_RANDOM, 26), 2 * NR);
+	munmap(p, (nr + 2 * NR) * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_device, hopeless_limit)
+{
+	hopeless(_metadata, "1M");
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_device, hopeless_full)
+{
+	size_t nr = NR_DISK - NR / 2;
+	char *p = map_region(nr, false);
+
+	fill_region(p, nr, PATTERN_RANDOM, 23);
+	ASSERT_EQ(swap_out_past_zswap(p, nr), nr);
+	hopeless(_metadata, "max");
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 23), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
 /* A page that has not changed is not written again. */
@@ -307,6 +416,69 @@ VSWAP_TEST(vswap_device, writeback)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/*
+ * What a cgroup that is gone has left behind, and that may not go to a disk, does not
+ * keep zswap from writing back what its parent has.
+ */
+VSWAP_TEST(vswap_device, writeback_past_dead)
+{
+	const size_t nr = 2 * NR, nr_left = 4 * NR;
+	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char parent[64], child[96];
+	long written;
+	int status;
+	pid_t pid;
+
+	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
+	snprintf(child, sizeof(child), "%s/child", parent);
+	ASSERT_EQ(mkdir(parent, 0755), 0);
+	ASSERT_EQ(cgroup_write(parent, "cgroup.subtree_control", "+memory"), 0);
+	ASSERT_EQ(mkdir(child, 0755), 0);
+	ASSERT_EQ(cgroup_write(child, "memory.swap.max", "0"), 0);
+	pid = fork();
+	if (!pid) {
+		if (cgroup_write(child, "cgroup.procs", "0"))
+			_exit(1);
+		fill_region(left, nr_left, PATTERN_QUARTER, 27);
+		page_out(left, nr_left);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT_EQ(status, 0);
+	ASSERT_GE(vswap_stat("slots_zswap"), nr_left / 2);
+	while (rmdir(child) && errno == EBUSY)
+		usleep(10000);
+	while (cgroup_write(parent, "cgroup.subtree_control", "-memory") == -EBUSY)
+		usleep(10000);
+
+	written = vm_events("zswpwb");
+	pid = fork();
+	if (!pid) {
+		char *p = map_region(2 * nr, false), *q = p + nr * page_size;
+
+		if (cgroup_write(parent, "cgroup.procs", "0"))
+			_exit(1);
+		fill_region(p, nr, PATTERN_QUARTER, 28);
+		swap_out(p, nr);
+		/* Each page that comes now has zswap look for others that can leave */
+		if (cgroup_write(parent, "memory.zswap.max", "1M"))
+			_exit(2);
+		fill_region(q, nr, PATTERN_QUARTER, 28);
+		swap_out(q, nr);
+		_exit(check_region(p, nr, PATTERN_QUARTER, 28) != nr ||
+		      check_region(q, nr, PATTERN_QUARTER, 28) != nr);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	EXPECT_GE(vm_events("zswpwb"), written + NR / 16);
+	EXPECT_EQ(check_region(left, nr_left, PATTERN_QUARTER, 27), nr_left);
+	munmap(left, nr_left * page_size);
+	while (rmdir(parent) && errno == EBUSY)
+		usleep(10000);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
 /* A large folio is read for slots with different backings. */
 VSWAP_TEST(vswap_device, mixed)
 {
@@ -341,15 +513,6 @@ VSWAP_TEST(vswap_device, mixed)
 	snprintf(path, sizeof(path), "%senabled", size);
 	write_file(path, "never");
 	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* Swap out shared memory, of which page tables do not tell where it is. */
-static void page_out(char *p, size_t nr)
-{
-	for (int i = 0; i < 10; i++) {
-		try_swap_out(p, nr);
-		usleep(20000);
-	}
 }
 
 /* The owner of the slots is gone when they are read, and written, again. */
@@ -483,6 +646,43 @@ VSWAP_TEST(vswap_device, swapoff)
 	EXPECT_EQ(check_region(p, nr, PATTERN_ANY, 3), nr);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+static volatile int nr_sigbus;
+
+static void count_sigbus(int sig)
+{
+	nr_sigbus++;
+}
+
+/* What a memory error has destroyed does not come back as it was before. */
+VSWAP_TEST(vswap_device, swapoff_hwpoison)
+{
+	struct sigaction action = { .sa_handler = count_sigbus };
+	const size_t bad = NR / 2;
+	char *p = map_region(NR, false);
+	char *q = p + bad * page_size;
+
+	fill_region(p, NR, PATTERN_RANDOM, 30);
+	ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
+	drop_swap_cache(self->cgroup, NR);
+	/* In memory again, its place on the disk is kept, and is out of date soon */
+	ASSERT_EQ(check_region(p, NR, PATTERN_RANDOM, 30), NR);
+	ASSERT_GE(disk_used(&self->disk[0]), NR);
+	pattern_fill(q, page_size, PATTERN_RANDOM, 31, bad);
+
+	ASSERT_EQ(sigaction(SIGBUS, &action, NULL), 0);
+	if (madvise(q, page_size, MADV_HWPOISON))
+		SKIP(return, "no memory errors");
+	signal(SIGBUS, SIG_DFL);
+	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_EQ(touch(q), SIGBUS);
+	EXPECT_EQ(check_region(p, bad, PATTERN_RANDOM, 30), bad);
+	for (size_t i = bad + 1; i < NR; i++)
+		ASSERT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_RANDOM, 30, i));
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 
 /* Of two who switch off the same disk one does it, the other is told that. */

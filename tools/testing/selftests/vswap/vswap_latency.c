@@ -18,10 +18,10 @@
 
 VSWAP_FIXTURE(vswap_latency);
 
-/* All of it takes many minutes on a debug kernel: a part, unless asked for all. */
-static int some(int all)
+/* All of it takes many minutes on a debug kernel: one of @parts, unless asked for all. */
+static int some(int all, int parts)
 {
-	return getenv("VSWAP_ALL") ? all : all / 4;
+	return getenv("VSWAP_ALL") ? all : all / parts;
 }
 
 static double now(void)
@@ -96,7 +96,7 @@ static void free_regions(char **regions, int nr)
 /* People who look do not keep others from working, however many there are. */
 VSWAP_TEST(vswap_latency, stats)
 {
-	const int nr_readers = some(200), nr_regions = some(32);
+	const int nr_readers = some(200, 4), nr_regions = some(32, 8);
 	const size_t nr = 2048;
 	char *regions[32] = {}, buf[4096], *p;
 	pid_t readers[200];
@@ -141,7 +141,7 @@ VSWAP_TEST(vswap_latency, stats)
 /* Usage goes down and comes back just when the device is about to shrink. */
 VSWAP_TEST(vswap_latency, toggle)
 {
-	const int rounds = some(16), kept = 4, max_regions = 256;
+	const int rounds = some(16, 4), kept = 4, max_regions = 256;
 	char *regions[256] = {};
 	struct cost cost = {};
 	long shrink = vswap_stat("shrink");
@@ -173,7 +173,7 @@ VSWAP_TEST(vswap_latency, toggle)
 /* Usage that goes up and down by the second leaves the device as it is. */
 VSWAP_TEST(vswap_latency, hysteresis)
 {
-	const int nr = 6, rounds = some(20);
+	const int nr = 6, rounds = some(20, 4);
 	char *regions[6] = {};
 	struct cost cost = {};
 	double start, slowest = 0;
@@ -213,7 +213,7 @@ VSWAP_TEST(vswap_latency, hysteresis)
 /* Whoever needs slots gets some, even if others take those that were free. */
 VSWAP_TEST(vswap_latency, many)
 {
-	const int nr = 8, nr_regions = some(40);
+	const int nr = 8, nr_regions = some(40, 10);
 	long fail = vswap_stat("alloc_fail");
 	long fallback = vm_events("thp_swpout_fallback");
 	long split = vm_events("thp_split_page");

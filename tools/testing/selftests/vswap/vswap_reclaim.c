@@ -321,61 +321,75 @@ VSWAP_TEST(vswap_reclaim, off_in_little_to_zswap)
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
+/* If there is no room anywhere it fails, and nobody has been killed for it. */
+VSWAP_TEST(vswap_reclaim, off_no_room)
+{
+	struct disk disks[2] = {};
+	const char *missing = two_disks(disks);
+	char *p;
+
+	if (missing)
+		SKIP(no_disks(disks); return, "%s", missing);
+	p = out_to_disk(_metadata, self->cgroup, disks, NR, 14);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
+	EXPECT_EQ(disk_off(&disks[0]), -ENOMEM);
+	EXPECT_EQ(oom_kills(self->cgroup), 0);
+	EXPECT_GT(disk_used(&disks[0]), NR / 2);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 14), NR);
+	EXPECT_EQ(disk_off(&disks[0]), 0);
+	munmap(p, NR * page_size);
+	no_disks(disks);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
 /* Run by a child in a cgroup of its own: 0 if all was right, else it is killed. */
 static int overflow(const char *name, const char *max, const char *zswap_max,
 		    size_t nr, enum pattern pattern, char *path, size_t size)
 {
+	char *p;
+
 	snprintf(path, size, CGROUP "/%s_%d", name, getpid());
 	if (cgroup_enter(path, size, name) ||
 	    cgroup_write(path, "memory.max", max) ||
 	    cgroup_write(path, "memory.swap.max", "0") ||
 	    cgroup_write(path, "memory.zswap.max", zswap_max))
 		return 1;
-	for (int round = 0; round < (getenv("VSWAP_ALL") ? 2 : 1); round++) {
-		char *p = map_region(nr, false);
-
-		fill_region(p, nr, pattern, round);
-		if (check_region(p, nr, pattern, round) != nr)
-			return 2;
-		munmap(p, nr * page_size);
-	}
-	return 0;
+	p = map_region(nr, false);
+	fill_region(p, nr, pattern, 1);
+	return check_region(p, nr, pattern, 1) == nr ? 0 : 2;
 }
 
-/* What one cgroup can't swap out does not keep another one from doing so. */
-VSWAP_TEST(vswap_reclaim, isolation)
+/* Having given up on what does not compress is no reason not to try what comes then. */
+VSWAP_TEST(vswap_reclaim, grown)
 {
-	char *p = map_region(NR, false), path[128];
-	pid_t bad, good;
+	const size_t nr_random = 512, nr = 2 * NR;
 	int status;
+	pid_t pid = fork();
 
-	bad = fork();
-	if (!bad) {
-		/* It declines for ever, 16 MB at a time */
-		for (;;) {
-			fill_region(p, NR, PATTERN_RANDOM, 11);
-			for (int i = 0; i < 10; i++) {
-				for (size_t j = 0; j < NR; j++)
-					p[j * page_size]++;
-				madvise(p, NR * page_size, MADV_PAGEOUT);
-			}
-		}
-	}
-	for (int i = 0; i < (getenv("VSWAP_ALL") ? 20 : 2); i++) {
-		good = fork();
-		if (!good) {
-			int ret = overflow("vswap_good", "14M", "max", 2 * NR,
-					   PATTERN_MIXED, path, sizeof(path));
+	if (!pid) {
+		char *q = map_region(nr_random, false), *p = map_region(nr, false);
+		long given_up = vswap_stat("give_up");
+		char path[128];
 
-			cgroup_leave(path);
-			_exit(ret);
-		}
-		ASSERT_EQ(waitpid(good, &status, 0), good);
-		EXPECT_EQ(status, 0);
+		write_file("/proc/self/oom_score_adj", "1000");
+		if (cgroup_enter(path, sizeof(path), "vswap_grown") ||
+		    cgroup_write(path, "memory.max", "16M"))
+			_exit(1);
+		fill_region(q, nr_random, PATTERN_RANDOM, 12);
+		for (int i = 0; i < 100 && vswap_stat("give_up") == given_up; i++)
+			ask_reclaim(path, nr_random * page_size);
+		if (vswap_stat("give_up") == given_up)
+			_exit(2);
+		fill_region(p, nr, PATTERN_QUARTER, 13);
+		if (check_region(p, nr, PATTERN_QUARTER, 13) != nr ||
+		    check_region(q, nr_random, PATTERN_RANDOM, 12) != nr_random)
+			_exit(3);
+		cgroup_leave(path);
+		_exit(0);
 	}
-	kill(bad, SIGKILL);
-	waitpid(bad, NULL, 0);
-	munmap(p, NR * page_size);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

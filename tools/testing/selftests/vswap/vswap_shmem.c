@@ -271,13 +271,10 @@ static void run_cut(struct __test_metadata *_metadata,
 	if (err) {
 		struct stat st;
 
-		/* What is read is old data or zeroes in the range, the same outside */
+		/* Nothing has changed */
 		ASSERT_EQ(fstat(self->fd, &st), 0);
 		EXPECT_EQ(st.st_size, size);
-		ASSERT_EQ(pread(self->fd, self->got, size, 0), size);
-		EXPECT_EQ(memcmp(self->got, self->want, from), 0);
-		if (to)
-			EXPECT_EQ(memcmp(self->got + to, self->want + to, size - to), 0);
+		EXPECT_TRUE(check_whole(self, size));
 		ASSERT_EQ(cut_file(self, from, to), 0);
 	}
 
@@ -345,6 +342,9 @@ VSWAP_TEST(vswap_shmem, cut_while_read)
 	const off_t size = NR * page_size;
 	struct reader readers[2] = {};
 	unsigned int seed = 1;
+	char bytes[64];
+
+	snprintf(bytes, sizeof(bytes), "%ld swappiness=max", (long)size);
 
 	ASSERT_TRUE(write_whole(self, variant->pattern, 1));
 	for (int i = 0; i < 2; i++) {
@@ -371,7 +371,8 @@ VSWAP_TEST(vswap_shmem, cut_while_read)
 		/* The whole file again now and then, in large folios */
 		if (i % 4 == 0)
 			ASSERT_TRUE(write_whole(self, variant->pattern, i));
-		cgroup_write(self->cgroup, "memory.reclaim", "64M swappiness=max");
+		/* Not more than there is: readers bring back what it takes */
+		cgroup_write(self->cgroup, "memory.reclaim", bytes);
 		if (i % 3) {
 			ASSERT_EQ(cut_file(self, from, to), 0);
 			memset(self->want + from, 0, to - from);

@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One cgroup does its worst, in ways that differ by variant; a second one must not
+ * notice: its work gets done in about the time that it takes without the first one,
+ * nothing is OOM-killed there, and every byte is right.
+ *
+ * VSWAP_ALL=1 has more rounds.
+ */
+#include "../kselftest_harness.h"
+#include <stdatomic.h>
+#include <time.h>
+#include "dm.h"
+#include "sigbus.h"
+
+#define NR_GOOD		1536	/* pages, of which a third fits into GOOD_MAX */
+#define GOOD_MAX	"2560K"
+#define NR_BAD		1024
+#define NR_LOST		256
+
+/*
+ * The good one may lose its share of processors, locks and caches to the bad one, of
+ * which some parts are several processes. On two processors that makes it about three
+ * times as slow. It must not have to wait for what the bad one can't do: waits in
+ * reclaim and for devices, and being given up for, take seconds each.
+ */
+#define BOUND_MS(alone)	(3000 + 8 * (alone))
+
+/* What the bad one tells. */
+struct told {
+	atomic_bool stop;
+	atomic_long rounds;	/* that it has been through */
+	atomic_long done;	/* times that it has achieved what it is after */
+	atomic_long wrong;	/* pages or processes with wrong data, failed steps */
+};
+
+struct bad {
+	char cgroup[128];
+	struct disk below, disk;
+	struct told *told;
+};
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void enter(const char *cgroup)
+{
+	if (cgroup_write(cgroup, "cgroup.procs", "0"))
+		_exit(1);
+	write_file("/proc/self/oom_score_adj", "1000");
+}
+
+static long wait_child(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/*
+ * The worst that can be done. Each returns when it is told to stop, and nothing that
+ * it has changed is left.
+ */
+
+/* It declines for ever, 4 MB at a time. */
+static void declines(struct bad *bad)
+{
+	char *p = map_region(NR_BAD, false);
+
+	enter(bad->cgroup);
+	for (; !bad->told->stop; bad->told->rounds++) {
+		long declined = vswap_stat("declined");
+
+		fill_region(p, NR_BAD, PATTERN_RANDOM, bad->told->rounds);
+		for (int i = 0; i < 10; i++) {
+			for (size_t j = 0; j < NR_BAD; j++)
+				p[j * page_size]++;
+			madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
+		}
+		bad->told->done += vswap_stat("declined") > declined;
+	}
+}
+
+/* Out and in for ever; 2 if the data is wrong. */
+static void limited_work(struct bad *bad)
+{
+	enter(bad->cgroup);
+	for (int seed = 0;; seed++) {
+		char *p = map_region(NR_BAD, false);
+
+		fill_region(p, NR_BAD, PATTERN_ANY, seed);
+		madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
+		if (check_region(p, NR_BAD, PATTERN_ANY, seed) != NR_BAD)
+			_exit(2);
+		munmap(p, NR_BAD * page_size);
+	}
+}
+
+/*
+ * Limits go to 0 and back, one after the other. memory.max does so once in a while and
+ * else stops short of killing, or the machine would write reports of the OOM killer to
+ * its console most of the time.
+ */
+static void limits(struct bad *bad)
+{
+	static const char * const files[] = {
+		"memory.high", "memory.swap.max", "memory.zswap.max", "memory.max",
+	};
+	pid_t pid = -1;
+	int status;
+
+	for (; !bad->told->stop; bad->told->rounds++) {
+		int n = bad->told->rounds % 16;
+		const char *file = files[n % 4];
+
+		if (pid < 0) {
+			pid = fork();
+			if (!pid)
+				limited_work(bad);
+		}
+		usleep(30000);
+		cgroup_write(bad->cgroup, file, n == 3 || n % 4 < 3 ? "0" : "2M");
+		/* And two together, then there is no way out at all */
+		if (n == 9)
+			cgroup_write(bad->cgroup, "memory.zswap.max", "0");
+		usleep(10000);
+		for (int i = 0; i < 4; i++)
+			cgroup_write(bad->cgroup, files[i], "max");
+		/* That a limit of 0 kills it is what it is there for */
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			pid = -1;
+			if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+				bad->told->wrong++;
+		}
+		/* Each of them, with pages that were out */
+		if (n % 4 == 3 &&
+		    cgroup_read_key(bad->cgroup, "memory.stat", "zswpout") > 0)
+			bad->told->done++;
+	}
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		wait_child(pid);
+	}
+}
+
+/*
+ * Pages on a disk which then can't be read. What else this process has is kept in
+ * memory, it would be lost with them.
+ */
+static char *out_to_disk(struct bad *bad)
+{
+	char *p;
+
+	cgroup_write(bad->cgroup, "memory.zswap.max", "0");
+	enter(bad->cgroup);
+	mlockall(MCL_CURRENT);
+	p = map_region(NR_LOST, false);
+	fill_region(p, NR_LOST, PATTERN_QUARTER, 50);
+	if (swap_out(p, NR_LOST) != NR_LOST)
+		_exit(3);
+	drop_swap_cache(bad->cgroup, NR_LOST);
+	if (dm_table(&bad->below, "error_reads"))
+		_exit(4);
+	return p;
+}
+
+/* 0 if pages could not be read, but could later. */
+static int fail_once(struct bad *bad)
+{
+	char *p = out_to_disk(bad);
+	long failed = count_failed(p, NR_LOST, PATTERN_QUARTER, 50);
+
+	if (dm_table(&bad->below, NULL))
+		return 5;
+	if (failed <= 0)
+		return 6;
+	for (int i = 0; i < 100 && failed > 0; i++) {
+		drop_swap_cache(bad->cgroup, NR_LOST);
+		failed = count_failed(p, NR_LOST, PATTERN_QUARTER, 50);
+	}
+	return failed ? 7 : 0;
+}
+
+/* 0 if pages were lost with the disk, and the disk is there again. */
+static int lose_once(struct bad *bad)
+{
+	char *p = out_to_disk(bad);
+	int err = disk_off(&bad->disk) ? 5 : 0;
+
+	if (count_failed(p, NR_LOST, PATTERN_QUARTER, 50) <= 0)
+		err = err ?: 6;
+	munmap(p, NR_LOST * page_size);
+	if (dm_table(&bad->below, NULL) || disk_format(bad->disk.fd, bad->disk.pages) ||
+	    disk_on(&bad->disk, 10))
+		err = err ?: 7;
+	return err;
+}
+
+static void again(struct bad *bad, int (*once)(struct bad *bad))
+{
+	for (; !bad->told->stop; bad->told->rounds++) {
+		pid_t pid = fork();
+		long status;
+
+		if (!pid)
+			_exit(once(bad));
+		status = wait_child(pid);
+		if (status)
+			printf("# the bad one: status %lx\n", status);
+		bad->told->wrong += status != 0;
+		bad->told->done += status == 0;
+	}
+}
+
+static void unreadable(struct bad *bad)
+{
+	again(bad, fail_once);
+}
+
+static void lost(struct bad *bad)
+{
+	again(bad, lose_once);
+}
+
+#define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
+
+/* Pages of a file that zswap has, and then can't decompress for this task. */
+static int spoil_once(struct bad *bad)
+{
+	long failed;
+	char *p;
+
+	enter(bad->cgroup);
+	p = mmap(NULL, NR_LOST * page_size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fill_region(p, NR_LOST, PATTERN_QUARTER, 60);
+	for (int i = 0; i < 10; i++) {
+		madvise(p, NR_LOST * page_size, MADV_PAGEOUT);
+		usleep(1000);
+	}
+	write_file("/proc/self/make-it-fail", "1");
+	failed = count_failed(p, NR_LOST, PATTERN_QUARTER, 60);
+	write_file("/proc/self/make-it-fail", "0");
+	return failed > 0 ? 0 : 1;
+}
+
+static void spoilt(struct bad *bad)
+{
+	/* Who looks for errors in the kernel log can tell that these are meant */
+	write_file("/dev/kmsg", "vswap_decompress: fails from now on\n");
+	write_file(FAIL_DECOMPRESS "verbose", "0");
+	write_file(FAIL_DECOMPRESS "interval", "1");
+	write_file(FAIL_DECOMPRESS "task-filter", "1");
+	write_file(FAIL_DECOMPRESS "times", "-1");
+	write_file(FAIL_DECOMPRESS "probability", "100");
+	again(bad, spoil_once);
+	write_file(FAIL_DECOMPRESS "probability", "0");
+	write_file(FAIL_DECOMPRESS "task-filter", "0");
+	write_file("/dev/kmsg", "vswap_decompress: fails no more\n");
+}
+
+/* Processes end while most of what they have is out, in zswap and on the disk. */
+static void exits(struct bad *bad)
+{
+	cgroup_write(bad->cgroup, "memory.zswap.max", "128K");
+	for (; !bad->told->stop; bad->told->rounds++) {
+		bool kill_it = bad->told->rounds & 1;
+		char c = 0;
+		int out[2];
+		pid_t pid;
+
+		if (pipe(out))
+			_exit(1);
+		pid = fork();
+		if (!pid) {
+			char *p = map_region(NR_BAD, false);
+
+			enter(bad->cgroup);
+			fill_region(p, NR_BAD, PATTERN_MIXED, bad->told->rounds);
+			madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
+			c = count_swapped(p, NR_BAD) > NR_BAD / 2 ? 'y' : 'n';
+			if (write(out[1], &c, 1) != 1 || !kill_it)
+				_exit(0);
+			for (;;)
+				madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
+		}
+		close(out[1]);
+		if (read(out[0], &c, 1) == 1 && c == 'y')
+			bad->told->done++;
+		close(out[0]);
+		if (kill_it)
+			kill(pid, SIGKILL);
+		wait_child(pid);
+	}
+}
+
+#define NR_GONE	4	/* cgroups whose pages are still out */
+
+/* Pages of a mapping that are not in memory. */
+static size_t count_out(char *p, size_t nr)
+{
+	unsigned char vec[NR_BAD];
+	size_t n = 0;
+
+	mincore(p, nr * page_size, vec);
+	for (size_t i = 0; i < nr; i++)
+		n += !(vec[i] & 1);
+	return n;
+}
+
+/* Cgroups are removed whose pages are still out; some are read later. */
+static void removed(struct bad *bad)
+{
+	char path[160], *p[NR_GONE] = {};
+	long n = 0;
+
+	cgroup_write(bad->cgroup, "cgroup.subtree_control", "+memory");
+	for (; !bad->told->stop || n % NR_GONE; n++) {
+		int i = n % NR_GONE;
+		pid_t pid;
+
+		if (p[i]) {
+			if (n & 1 && check_region(p[i], NR_BAD, PATTERN_MIXED, i) != NR_BAD)
+				bad->told->wrong++;
+			munmap(p[i], NR_BAD * page_size);
+		}
+		p[i] = mmap(NULL, NR_BAD * page_size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		snprintf(path, sizeof(path), "%s/%ld", bad->cgroup, n);
+		if (mkdir(path, 0755))
+			_exit(1);
+		cgroup_write(path, "memory.zswap.max", "128K");
+		pid = fork();
+		if (!pid) {
+			enter(path);
+			fill_region(p[i], NR_BAD, PATTERN_MIXED, i);
+			for (int j = 0; j < 10 && count_out(p[i], NR_BAD) < NR_BAD / 2; j++)
+				madvise(p[i], NR_BAD * page_size, MADV_PAGEOUT);
+			_exit(0);
+		}
+		bad->told->wrong += wait_child(pid) != 0;
+		for (int j = 0; j < 100 && rmdir(path) && errno == EBUSY; j++)
+			usleep(10000);
+		bad->told->wrong += !access(path, F_OK);
+		bad->told->done += count_out(p[i], NR_BAD) >= NR_BAD / 2;
+		bad->told->rounds++;
+	}
+	cgroup_write(bad->cgroup, "cgroup.subtree_control", "-memory");
+}
+
+FIXTURE(vswap_isolation) {
+	struct bad bad;
+	char good[128];		/* cgroup */
+	long slots, kills;
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(vswap_isolation) {
+	void (*worst)(struct bad *bad);
+	bool disk;		/* the bad one has one */
+	bool both;		/* and it works, so the good one may go there, too */
+	const char *mode;
+	const char *needs;
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, declines) {
+	.worst = declines,
+	.mode = "auto",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, limits) {
+	.worst = limits,
+	.disk = true,
+	.both = true,
+	.mode = "auto",
+};
+
+/* In mode always, what is on the disk has virtual slots */
+FIXTURE_VARIANT_ADD(vswap_isolation, unreadable) {
+	.worst = unreadable,
+	.disk = true,
+	.mode = "always",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, lost) {
+	.worst = lost,
+	.disk = true,
+	.mode = "always",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, spoilt) {
+	.worst = spoilt,
+	.mode = "auto",
+	.needs = FAIL_DECOMPRESS,
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, exits) {
+	.worst = exits,
+	.disk = true,
+	.both = true,
+	.mode = "auto",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, removed) {
+	.worst = removed,
+	.disk = true,
+	.both = true,
+	.mode = "auto",
+};
+
+FIXTURE_SETUP(vswap_isolation)
+{
+	const char *missing = vswap_missing();
+	struct bad *bad = &self->bad;
+
+	bad->below.fd = -1;
+	bad->disk.fd = -1;
+	self->pid = -1;
+	if (!missing && variant->needs && access(variant->needs, F_OK))
+		missing = "no fault injection";
+	if (!missing && variant->disk)
+		missing = disk_setup(&bad->below, 0, 4 * NR_GOOD) ?:
+			  dm_setup(&bad->disk, &bad->below);
+	if (missing)
+		SKIP(return, "%s", missing);
+	self->slots = vswap_stat("slots_used");
+	self->kills = vm_events("oom_kill");
+	bad->told = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(bad->told, MAP_FAILED);
+	snprintf(bad->cgroup, sizeof(bad->cgroup), CGROUP "/vswap_bad_%d", getpid());
+	ASSERT_EQ(mkdir(bad->cgroup, 0755), 0);
+	snprintf(self->good, sizeof(self->good), CGROUP "/vswap_good_%d", getpid());
+	ASSERT_EQ(mkdir(self->good, 0755), 0);
+	ASSERT_EQ(cgroup_write(self->good, "memory.max", GOOD_MAX), 0);
+	ASSERT_EQ(cgroup_write(self->good, "memory.swap.max", variant->both ? "max" : "0"), 0);
+	ASSERT_EQ(cgroup_write(self->good, "memory.zswap.max",
+			       variant->both ? "512K" : "max"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, variant->mode), 0);
+	if (variant->disk)
+		ASSERT_EQ(disk_on(&bad->disk, 10), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_isolation)
+{
+	struct bad *bad = &self->bad;
+
+	/* If it has not stopped by itself */
+	cgroup_write(bad->cgroup, "cgroup.kill", "1");
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		wait_child(self->pid);
+	}
+	if (variant->disk) {
+		dm_table(&bad->below, NULL);
+		swapoff(bad->disk.path);
+		dm_remove(&bad->disk);
+		disk_remove(&bad->below);
+	}
+	past_zswap(false);
+	cgroup_leave(bad->cgroup);
+	cgroup_leave(self->good);
+	EXPECT_EQ(vswap_validate(), 0);
+}
+
+/* The good one's work: 0 if all is right. */
+static int good_work(const char *cgroup, int seed)
+{
+	char *p = map_region(NR_GOOD, false);
+
+	if (cgroup_write(cgroup, "cgroup.procs", "0"))
+		return 1;
+	fill_region(p, NR_GOOD, PATTERN_MIXED, seed);
+	if (check_region(p, NR_GOOD, PATTERN_MIXED, seed) != NR_GOOD)
+		return 2;
+	for (size_t i = 0; i < NR_GOOD; i++) {
+		size_t j = i * 2654435761UL % NR_GOOD;
+
+		if (!pattern_check(p + j * page_size, page_size, PATTERN_MIXED, seed, j))
+			return 3;
+	}
+	return 0;
+}
+
+/* One round of it, as far as @limit lets it; in milliseconds. */
+static long good_round(struct __test_metadata *_metadata, const char *cgroup, int seed,
+		       long limit)
+{
+	static const char * const events[] = { "oom", "oom_kill", "oom_group_kill" };
+	long out = cgroup_read_key(cgroup, "memory.stat", "zswpout");
+	long start = now_ms(), took;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		_exit(good_work(cgroup, seed));
+	while (!waitpid(pid, &status, WNOHANG)) {
+		usleep(2000);
+		if (now_ms() - start > 2 * limit)
+			kill(pid, SIGKILL);
+	}
+	took = now_ms() - start;
+	EXPECT_EQ(status, 0) {
+		TH_LOG("after %ld ms", took);
+	}
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(cgroup_read_key(cgroup, "memory.events", events[i]), 0) {
+			TH_LOG("%s", events[i]);
+		}
+	}
+	/* It had too little memory */
+	EXPECT_GT(cgroup_read_key(cgroup, "memory.stat", "zswpout"), out + NR_GOOD / 8);
+	return took;
+}
+
+VSWAP_TEST(vswap_isolation, good)
+{
+	const char *all = getenv("VSWAP_ALL");
+	const int nr = all && atoi(all) ? 20 : 2;
+	struct told *told = self->bad.told;
+	long before, after, longest = 0, took, rounds, done;
+	bool ended = false;
+	int status = 0;
+
+	before = good_round(_metadata, self->good, 0, 60000);
+	self->pid = fork();
+	if (!self->pid) {
+		variant->worst(&self->bad);
+		_exit(0);
+	}
+	/* It is at it when the good one comes, */
+	for (int i = 0; i < 6000 && told->rounds < 1; i++)
+		usleep(10000);
+	for (int n = 0; n < nr || (n < 10 * nr && told->rounds < 3); n++) {
+		took = good_round(_metadata, self->good, 1 + n, BOUND_MS(before));
+		longest = took > longest ? took : longest;
+	}
+	/* and not done with it before */
+	ended = waitpid(self->pid, &status, WNOHANG) == self->pid;
+	EXPECT_FALSE(ended);
+	told->stop = true;
+	for (int i = 0; i < 6000 && !ended; i++) {
+		ended = waitpid(self->pid, &status, WNOHANG) == self->pid;
+		usleep(10000);
+	}
+	ASSERT_TRUE(ended);
+	self->pid = -1;
+	EXPECT_EQ(status, 0);
+
+	/* A guest may be slower for a while whatever it does */
+	after = good_round(_metadata, self->good, 100, 60000);
+	EXPECT_LE(longest, BOUND_MS(before > after ? before : after));
+	rounds = told->rounds;
+	done = told->done;
+	TH_LOG("alone %ld and %ld ms, beside the other one up to %ld ms", before, after,
+	       longest);
+	TH_LOG("which went through it %ld times, %ld times with success", rounds, done);
+	EXPECT_GT(rounds, 1);
+	EXPECT_GT(done, 0);
+	EXPECT_EQ((long)told->wrong, 0);
+	/* Nobody was killed but by limits of the bad one */
+	EXPECT_EQ(vm_events("oom_kill") - self->kills,
+		  cgroup_read_key(self->bad.cgroup, "memory.events", "oom_kill"));
+	/*
+	 * What was being written when its process went is in the swap cache, and may
+	 * wait in a CPU's batch for the LRU lists
+	 */
+	wait_writeback();
+	for (int i = 0; i < 20 && vswap_stat("slots_used") > self->slots; i++) {
+		drop_swap_cache(self->bad.cgroup, NR_BAD);
+		drop_swap_cache(self->good, NR_GOOD);
+		usleep(50000);
+	}
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("lost"), 0);
+}
+
+TEST_HARNESS_MAIN
