@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Data survives being swapped out to virtual slots, whatever it looks like. */
 #include "../kselftest_harness.h"
-#include "vswap_util.h"
+#include "place.h"
 
 #define NR	1024
 
@@ -134,7 +134,8 @@ static long count_zero(const char *p, size_t nr)
 VSWAP_TEST(vswap_data, large_folios)
 {
 	const char *size = THP "hugepages-64kB/";
-	char *p = map_region(NR, false), path[128];
+	char *p = map_region(NR, false), *filler = map_region(2 * GROUP, false);
+	char path[128];
 	long folios, swpin, zero;
 
 	snprintf(path, sizeof(path), "%senabled", size);
@@ -142,6 +143,9 @@ VSWAP_TEST(vswap_data, large_folios)
 		SKIP(return, "no large folios of 64 kB");
 	/* Out by small folios: in large ones zswap would have the zeroes, too */
 	fill_region(p, NR, PATTERN_MIXED, 5);
+	/* ... to slots that are aligned as the pages are */
+	stay_on_cpu();
+	ASSERT_TRUE(place_align(filler));
 	ASSERT_EQ(swap_out(p, NR), NR);
 	madvise(p, NR * page_size, MADV_HUGEPAGE);
 	zero = vm_events("swpin_zero");
@@ -154,6 +158,7 @@ VSWAP_TEST(vswap_data, large_folios)
 	EXPECT_GE(vm_events("swpin_zero"), zero + count_zero(p, NR));
 	EXPECT_EQ(read_num(THP "hugepages-64kB/stats/swpin"), swpin);
 	munmap(p, NR * page_size);
+	munmap(filler, 2 * GROUP * page_size);
 	write_file(THP "hugepages-64kB/enabled", "never");
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }

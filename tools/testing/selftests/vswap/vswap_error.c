@@ -523,7 +523,6 @@ static char *large_in_zswap(bool shared)
 	return p;
 }
 
-
 /* A page that can't be decompressed with others is tried again by itself. */
 VSWAP_TEST(vswap_decompress, passing)
 {
