@@ -8,7 +8,7 @@
 #include "disk.h"
 
 #define NR	1024
-#define NR_DISK	4096UL
+#define NR_DISK	2048UL
 
 enum kind { KIND_RAM, KIND_ZRAM, KIND_FILE, KIND_DISCARD, KIND_ROTATING };
 
