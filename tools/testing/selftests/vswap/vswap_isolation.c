@@ -521,7 +521,7 @@ static long good_round(struct __test_metadata *_metadata, const char *cgroup, in
 VSWAP_TEST(vswap_isolation, good)
 {
 	const char *all = getenv("VSWAP_ALL");
-	const int nr = all && atoi(all) ? 20 : 2;
+	const int nr = all && atoi(all) ? 20 : 1;
 	struct told *told = self->bad.told;
 	long before, after, longest = 0, took, rounds, done;
 	bool ended = false;
@@ -536,7 +536,7 @@ VSWAP_TEST(vswap_isolation, good)
 	/* It is at it when the good one comes, */
 	for (int i = 0; i < 6000 && told->rounds < 1; i++)
 		usleep(10000);
-	for (int n = 0; n < nr || (n < 10 * nr && told->rounds < 3); n++) {
+	for (int n = 0; n < nr || (n < 8 * nr && told->rounds < 3); n++) {
 		took = good_round(_metadata, self->good, 1 + n, BOUND_MS(before));
 		longest = took > longest ? took : longest;
 	}
