@@ -7,7 +7,7 @@
 #include "sigbus.h"
 
 #define NR		512
-#define NR_DISK		(16UL * NR)
+#define NR_DISK		(10UL * NR)
 
 FIXTURE(vswap_device) {
 	char cgroup[128];
@@ -139,12 +139,12 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 
 /*
  * A page that zswap keeps as it is makes room for nobody until it is written, which
- * must not look like progress for ever: who has 16 MB of them, room for 8 MB, and next
+ * must not look like progress for ever: who has 8 MB of them, room for 4 MB, and next
  * to none on a disk, is killed, and no page has been looked at more than a few times.
  */
 static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
 {
-	const size_t nr = (16UL << 20) / page_size;
+	const size_t nr = (8UL << 20) / page_size;
 	char cgroup[128];
 	int status;
 	pid_t pid = fork();
@@ -156,7 +156,7 @@ static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
 		/* Nobody waits for ever if the OOM killer does not come */
 		alarm(120);
 		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_hopeless") ||
-		    cgroup_write(cgroup, "memory.max", "8M") ||
+		    cgroup_write(cgroup, "memory.max", "4M") ||
 		    cgroup_write(cgroup, "memory.swap.max", swap_max))
 			_exit(1);
 		fill_region(p, nr, PATTERN_RANDOM, 22);
@@ -175,7 +175,7 @@ static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
 /* ... but not where there is room on the disk. */
 VSWAP_TEST(vswap_device, incompressible_at_limit)
 {
-	const size_t nr = (16UL << 20) / page_size;
+	const size_t nr = (8UL << 20) / page_size;
 	char cgroup[128];
 	int status;
 	pid_t pid = fork();
@@ -185,7 +185,7 @@ VSWAP_TEST(vswap_device, incompressible_at_limit)
 
 		write_file("/proc/self/oom_score_adj", "1000");
 		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_limit") ||
-		    cgroup_write(cgroup, "memory.max", "8M"))
+		    cgroup_write(cgroup, "memory.max", "4M"))
 			_exit(1);
 		fill_region(p, nr, PATTERN_RANDOM, 24);
 		_exit(check_region(p, nr, PATTERN_RANDOM, 24) != nr);
