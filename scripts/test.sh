@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Everything that can be tested, as KTAP, a table of the parts, and one line with the
 # sum at the end. TESTS picks some of what is in $usual, $long and $asked below; --all is
-# the first two, and has the guests run what their tests leave out as too long otherwise.
+# the first two, and has the guests run what their tests leave out as too long otherwise,
+# and the debug kernel all of the tests.
 # usage: test.sh [--all]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -13,12 +14,15 @@ usual="check series off builds uml run kunit zswap memsw hibernate release cram 
 long="bisect"
 asked="torture"
 
+# What takes ten minutes and more on the debug kernel
+long_debug="skip=vswap_headroom,vswap_isolation"
+
 tests=${TESTS:-$usual}
 scale=1
 if [ "${1:-}" = --all ]; then
 	tests=${TESTS:-$usual $long}
 	export VSWAP_ALL=1
-	scale=4
+	scale=4 long_debug=
 fi
 
 # case_ TEXT COMMAND...: one test that is a command
@@ -115,9 +119,9 @@ add_part kernel "" "$s/cram-sim.sh" vswap
 add_part kernel-uml "" nice -n 5 "$s/kunit-uml.sh" build
 
 t debug debug-1 "$debug" guest "kselftests, debug kernel, 1 of 2" 3600 \
-	-m 1G -a shard=1/2 debug kselftest
+	-m 1G -a "shard=1/2 $long_debug" debug kselftest
 t debug debug-2 "$debug" guest "kselftests, debug kernel, 2 of 2" 3600 \
-	-m 1G -a shard=2/2 debug kselftest
+	-m 1G -a "shard=2/2 $long_debug" debug kselftest
 t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \

@@ -1,15 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Run the kselftests in the guest, one after the other, as KTAP. On the command
-# line, only=PATTERN picks some, and shard=I/N the I-th of N shares of the files.
+# line, only=PATTERN picks some, shard=I/N the I-th of N shares of the files, and
+# skip=NAME,... leaves some out.
 only=$(sed -n 's/.*\bonly=\([^ ]*\).*/\1/p' /proc/cmdline)
 shard=$(sed -n 's/.*\bshard=\([0-9]*\/[0-9]*\).*/\1/p' /proc/cmdline)
+skip=$(sed -n 's/.*\bskip=\([^ ]*\).*/\1/p' /proc/cmdline)
 nr=0 rc=0
 
 run()
 {
 	# shellcheck disable=SC2254
 	case ${1%.sh} in ${only:-*}) ;; *) return 0 ;; esac
+	case ",$skip," in *",${1%.sh},"*) return 0 ;; esac
 	nr=$((nr + 1))
 	[ -z "$shard" ] || [ $((nr % ${shard#*/})) -eq $((${shard%/*} % ${shard#*/})) ] || return 0
 	echo "# vswap: $1"
