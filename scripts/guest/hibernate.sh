@@ -24,12 +24,18 @@ a=$!
 while [ ! -s /tmp/plain.out ] && kill -0 $a; do sleep 1; done
 echo 60M 2>/dev/null >/sys/fs/cgroup/memory.reclaim
 plain=$(awk '$1 == "/dev/vda" { print int($4 / 4) }' /proc/swaps)
-echo auto >/sys/kernel/mm/vswap/mode
+# Past zswap, which would keep them for a time
+echo always >/sys/kernel/mm/vswap/mode
+echo 0 >/sys/module/zswap/parameters/enabled
 /tests/vswap/push -w -p random 60 >/tmp/random.out 2>&1 &
 b=$!
+while [ ! -s /tmp/random.out ] && kill -0 $b; do sleep 1; done
+echo 60M 2>/dev/null >/sys/fs/cgroup/memory.reclaim
+echo auto >/sys/kernel/mm/vswap/mode
+echo 1 >/sys/module/zswap/parameters/enabled
 /tests/vswap/push -w 150 >/tmp/mixed.out 2>&1 &
 c=$!
-while [ ! -s /tmp/random.out ] || [ ! -s /tmp/mixed.out ]; do sleep 1; done
+while [ ! -s /tmp/mixed.out ] && kill -0 $c; do sleep 1; done
 echo 150M 2>/dev/null >/sys/fs/cgroup/memory.reclaim
 
 # What is in compressed RAM would not be there again
