@@ -2,6 +2,7 @@
 /*
  * Failing allocations. Uses /proc/thread-self/fail-nth, which makes the n-th
  * allocation of this task fail; needs a kernel with failslab and fail_page_alloc.
+ * zswap's decompression is counted with the allocations, as it can be made to fail.
  */
 #ifndef _VSWAP_FAULT_H
 #define _VSWAP_FAULT_H
@@ -10,6 +11,7 @@
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 #define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
+#define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
 
 static int fail_fd;
 
@@ -25,6 +27,9 @@ static inline const char *fault_setup(void)
 	write_file(FAIL_PAGE "ignore-gfp-wait", "N");
 	write_file(FAIL_PAGE "ignore-gfp-highmem", "N");
 	write_file(FAIL_PAGE "min-order", "0");
+	/* The kernel log tells each of these errors from one that is not meant */
+	write_file(FAIL_DECOMPRESS "verbose", "1");
+	write_file(FAIL_DECOMPRESS "verbose_ratelimit_interval_ms", "0");
 	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
 	return fail_fd < 0 ? "no /proc/thread-self/fail-nth" : NULL;
 }
@@ -48,6 +53,27 @@ static inline bool fail_done(void)
 	ret = pread(fail_fd, text, sizeof(text) - 1, 0);
 	fail_arm(0);
 	return ret > 0 && !atoi(text);
+}
+
+/*
+ * Let zswap fail to decompress @times pages, with "-1" all, of this task or of all.
+ * Who looks for errors in the kernel log can tell that these are meant.
+ */
+static inline void fail_decompress(bool own_task, const char *times)
+{
+	write_file("/dev/kmsg", "vswap_decompress: fails from now on\n");
+	write_file(FAIL_DECOMPRESS "verbose", "0");
+	write_file(FAIL_DECOMPRESS "interval", "1");
+	write_file(FAIL_DECOMPRESS "task-filter", own_task ? "1" : "0");
+	write_file(FAIL_DECOMPRESS "times", times);
+	write_file(FAIL_DECOMPRESS "probability", "100");
+}
+
+static inline void fail_decompress_no_more(void)
+{
+	write_file(FAIL_DECOMPRESS "probability", "0");
+	write_file(FAIL_DECOMPRESS "task-filter", "0");
+	write_file("/dev/kmsg", "vswap_decompress: fails no more\n");
 }
 
 #endif

@@ -452,8 +452,6 @@ VSWAP_TEST(vswap_block, swapoff_later)
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 
-#define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
-
 FIXTURE(vswap_decompress) {
 	char cgroup[128];
 	long slots;
@@ -465,20 +463,6 @@ FIXTURE_VARIANT(vswap_decompress) {
 
 FIXTURE_VARIANT_ADD(vswap_decompress, anon) { };
 FIXTURE_VARIANT_ADD(vswap_decompress, shmem) { .shared = true };
-
-/* Who looks for errors in the kernel log can tell that these are meant. */
-static void fail_decompress(const char *times)
-{
-	write_file("/dev/kmsg", "vswap_decompress: fails from now on\n");
-	write_file(FAIL_DECOMPRESS "times", times);
-	write_file(FAIL_DECOMPRESS "probability", "100");
-}
-
-static void fail_decompress_no_more(void)
-{
-	write_file(FAIL_DECOMPRESS "probability", "0");
-	write_file("/dev/kmsg", "vswap_decompress: fails no more\n");
-}
 
 FIXTURE_SETUP(vswap_decompress)
 {
@@ -493,9 +477,6 @@ FIXTURE_SETUP(vswap_decompress)
 	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
 	ASSERT_EQ(write_file(THP "hugepages-64kB/enabled", "always"), 0);
 	ASSERT_EQ(write_file(THP "hugepages-64kB/shmem_enabled", "always"), 0);
-	write_file(FAIL_DECOMPRESS "verbose", "0");
-	write_file(FAIL_DECOMPRESS "task-filter", "0");
-	write_file(FAIL_DECOMPRESS "interval", "1");
 	self->slots = vswap_stat("slots_used");
 }
 
@@ -530,7 +511,7 @@ VSWAP_TEST(vswap_decompress, passing)
 	char *p = large_in_zswap(variant->shared);
 
 	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
-	fail_decompress("1");
+	fail_decompress(false, "1");
 	EXPECT_EQ(touch(p + 5 * page_size), 0);
 	EXPECT_EQ(read_num(ZSWAP_DEBUG "decompress_fail"), fails + 1);
 	EXPECT_EQ(check_region(p, GROUP, PATTERN_QUARTER, 60), GROUP);
@@ -544,7 +525,7 @@ VSWAP_TEST(vswap_decompress, lasting)
 	char *p = large_in_zswap(variant->shared);
 
 	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
-	fail_decompress("-1");
+	fail_decompress(false, "-1");
 	EXPECT_EQ(touch(p), SIGBUS);
 	fail_decompress_no_more();
 	/* What a shared mapping could not read is gone, else it is kept */

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <time.h>
 #include "dm.h"
+#include "fault.h"
 #include "sigbus.h"
 
 #define NR_GOOD		1536	/* pages, of which a third fits into GOOD_MAX */
@@ -226,8 +227,6 @@ static void lost(struct bad *bad)
 	again(bad, lose_once);
 }
 
-#define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
-
 /* Pages of a file that zswap has, and then can't decompress for this task. */
 static int spoil_once(struct bad *bad)
 {
@@ -250,17 +249,9 @@ static int spoil_once(struct bad *bad)
 
 static void spoilt(struct bad *bad)
 {
-	/* Who looks for errors in the kernel log can tell that these are meant */
-	write_file("/dev/kmsg", "vswap_decompress: fails from now on\n");
-	write_file(FAIL_DECOMPRESS "verbose", "0");
-	write_file(FAIL_DECOMPRESS "interval", "1");
-	write_file(FAIL_DECOMPRESS "task-filter", "1");
-	write_file(FAIL_DECOMPRESS "times", "-1");
-	write_file(FAIL_DECOMPRESS "probability", "100");
+	fail_decompress(true, "-1");
 	again(bad, spoil_once);
-	write_file(FAIL_DECOMPRESS "probability", "0");
-	write_file(FAIL_DECOMPRESS "task-filter", "0");
-	write_file("/dev/kmsg", "vswap_decompress: fails no more\n");
+	fail_decompress_no_more();
 }
 
 /* Processes end while most of what they have is out, in zswap and on the disk. */

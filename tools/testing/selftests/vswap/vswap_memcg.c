@@ -224,6 +224,7 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	const off_t bound = max / page_size * HUGE;
 	int fd = open_huge_file(), status;
 	long kills = read_key("/proc/vmstat", "oom_kill"), mine;
+	char child[sizeof(self->cgroup) + 16];
 	struct stat st;
 	pid_t pid;
 
@@ -231,17 +232,23 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 		SKIP(return, "no tmpfs with huge pages");
 	if (page_size != 4096)
 		SKIP(return, "needs pages of 4 kB");
-	/* Nobody else is to be killed */
-	cgroup_write(CGROUP, "cgroup.procs", "0");
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "8M"), 0);
+	/*
+	 * Nobody else is to be killed, and no page of this process may be the
+	 * cgroup's: it would have to go on when the cgroup can't have one.
+	 */
+	snprintf(child, sizeof(child), "%s/child", self->cgroup);
+	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.subtree_control", "+memory"), 0);
+	ASSERT_EQ(mkdir(child, 0755), 0);
+	ASSERT_EQ(cgroup_write(child, "memory.max", "8M"), 0);
 	pid = fork();
 	if (!pid) {
-		if (cgroup_write(self->cgroup, "cgroup.procs", "0"))
+		if (cgroup_write(child, "cgroup.procs", "0"))
 			_exit(1);
 		_exit(write_zeroes(fd, 2 * bound) < 2 * bound ? 0 : 1);
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
-	mine = cgroup_read_key(self->cgroup, "memory.events", "oom_kill");
+	mine = cgroup_read_key(child, "memory.events", "oom_kill");
 	ASSERT_EQ(fstat(fd, &st), 0);
 	TH_LOG("stopped after %ld MB by %s", (long)(st.st_size >> 20),
 	       WIFSIGNALED(status) ? "a signal" : "an error");
@@ -249,10 +256,14 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	EXPECT_LE(st.st_size, bound);
 	/* Not by others being killed */
 	EXPECT_EQ(read_key("/proc/vmstat", "oom_kill") - kills, mine);
-	cgroup_write(self->cgroup, "memory.max", "max");
 	close(fd);
 	umount2(ZERO_DIR, 0);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
+		usleep(20000);
+	EXPECT_NE(access(child, F_OK), 0);
+	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
+	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
 }
 
 TEST_HARNESS_MAIN

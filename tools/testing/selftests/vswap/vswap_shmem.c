@@ -162,14 +162,30 @@ static bool write_whole(struct _test_data_vswap_shmem *self, enum pattern patter
 	return waitpid(pid, &status, 0) == pid && !status;
 }
 
-/* Is the file what it should be? Size and every byte. */
+/* Is the file what it should be? Size and every byte; says what is not. */
 static bool check_whole(struct _test_data_vswap_shmem *self, off_t size)
 {
 	struct stat st;
+	ssize_t got;
 
-	return !fstat(self->fd, &st) && st.st_size == size &&
-	       pread(self->fd, self->got, size, 0) == size &&
-	       !memcmp(self->want, self->got, size);
+	if (fstat(self->fd, &st) || st.st_size != size) {
+		printf("# %ld bytes in size, not %ld\n", (long)st.st_size, (long)size);
+		return false;
+	}
+	got = pread(self->fd, self->got, size, 0);
+	if (got != size) {
+		printf("# read %zd of %ld bytes: %s\n", got, (long)size,
+		       got < 0 ? strerror(errno) : "no more");
+		return false;
+	}
+	for (off_t i = 0; i < size; i++) {
+		if (self->want[i] == self->got[i])
+			continue;
+		printf("# byte %ld is %#x, not %#x\n", (long)i,
+		       self->got[i] & 0xff, self->want[i] & 0xff);
+		return false;
+	}
+	return true;
 }
 
 /* How many pages of the file are out, and not in the swap cache either? */
