@@ -478,14 +478,16 @@ bool vswap_drop_unread(struct folio *folio)
  *
  * Context: The caller holds the folio lock, and a reference beside that of the
  * swap cache.
- * Return: 0 if the fault is to be tried again, or VM_FAULT_SIGBUS.
+ * Return: 0 if the fault is to be tried again, VM_FAULT_HWPOISON if a memory error
+ * has hit the folio since it was looked at, or VM_FAULT_SIGBUS.
  */
 vm_fault_t vswap_fault_unread(struct folio *folio)
 {
 	if (vswap_drop_unread(folio))
 		return 0;
-	if (folio_test_swapcache(folio) && folio_swap_is_virtual(folio) &&
-	    !folio_contain_hwpoisoned_page(folio))
+	if (folio_contain_hwpoisoned_page(folio))
+		return VM_FAULT_HWPOISON;
+	if (folio_test_swapcache(folio) && folio_swap_is_virtual(folio))
 		swap_cache_del_folio(folio);
 	return VM_FAULT_SIGBUS;
 }

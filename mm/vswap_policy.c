@@ -130,8 +130,10 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	declined = atomic_long_add_return(nr_pages, &trial->declined);
 	if (declined == nr_pages)
 		WRITE_ONCE(trial->since, now);
+	if (declined < VSWAP_DECLINED_MIN)
+		return;
 	size = vswap_nr_anon(memcg, nid);
-	if (declined < VSWAP_DECLINED_MIN || declined < size)
+	if (declined < size)
 		return;
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
@@ -159,9 +161,10 @@ void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
 	/* Usually there is nothing to make up for, and no cache line to share */
 	declined = trial ? atomic_long_read(&trial->declined) : 0;
-	if (declined)
-		atomic_long_cmpxchg(&trial->declined, declined,
-				    max(declined - VSWAP_TAKEN_WEIGHT * (long)nr_pages, 0L));
+	while (declined &&
+	       !atomic_long_try_cmpxchg(&trial->declined, &declined,
+					max(declined - VSWAP_TAKEN_WEIGHT * (long)nr_pages, 0L)))
+		;
 	rcu_read_unlock();
 }
 

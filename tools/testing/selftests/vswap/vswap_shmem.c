@@ -222,6 +222,11 @@ static bool push_out(struct _test_data_vswap_shmem *self)
 		out = swapped_out(self) == NR;
 	}
 	sched_setaffinity(0, sizeof(all), &all);
+	if (!out)
+		printf("# %ld of %d pages are out, %ld in the swap cache, %ld being written\n",
+		       swapped_out(self), NR,
+		       cgroup_read_key(self->cgroup, "memory.stat", "swapcached"),
+		       cgroup_read_key(self->cgroup, "memory.stat", "file_writeback"));
 	return out;
 }
 
