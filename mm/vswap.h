@@ -125,6 +125,7 @@ bool vswap_wanted(struct folio *folio);
 bool vswap_plain_allowed(struct folio *folio);
 long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
+void vswap_oom_victim_gone(void);
 void vswap_note_taken(struct folio *folio, unsigned int nr_pages);
 void vswap_note_declined(struct folio *folio, unsigned int nr_pages);
 enum vswap_mode vswap_get_mode(void);
@@ -231,6 +232,10 @@ static inline bool vswap_wanted(struct folio *folio)
 static inline long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
 	return 0;
+}
+
+static inline void vswap_oom_victim_gone(void)
+{
 }
 
 static inline bool vswap_plain_allowed(struct folio *folio)

@@ -13,13 +13,14 @@
  * this is so is found out by trying, for each cgroup and node by itself: once as
  * many pages have been declined as there are, with hardly any taken in between,
  * reclaim of this cgroup on this node is told that zswap has no room for a while,
- * or until there are more of them, see struct vswap_trial. What others do has no
- * part in it.
+ * or until there are more of them, or one of its tasks was OOM-killed, see struct
+ * vswap_trial. What others do has no part in it.
  */
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/swap.h>
 #include <linux/vswap.h>
 #include <linux/zswap.h>
@@ -197,6 +198,29 @@ void vswap_note_declined(struct folio *folio, unsigned int nr_pages)
 	memcg = folio_memcg(folio);
 	if (vswap_zswap_room(memcg, nid))
 		vswap_try_failed(memcg, nid, nr_pages);
+	rcu_read_unlock();
+}
+
+/**
+ * vswap_oom_victim_gone - Note that the OOM killer's victim has given up its memory.
+ *
+ * Whoever needs memory next in its cgroup has other pages, which zswap may take.
+ *
+ * Context: Process context of the victim, at its exit.
+ */
+void vswap_oom_victim_gone(void)
+{
+	struct vswap_trial *trial;
+	int nid;
+
+	rcu_read_lock();
+	for_each_node_state(nid, N_MEMORY) {
+		trial = vswap_trial(mem_cgroup_from_task(current), nid);
+		if (!trial)
+			continue;
+		atomic_long_set(&trial->declined, 0);
+		WRITE_ONCE(trial->until, 0);
+	}
 	rcu_read_unlock();
 }
 

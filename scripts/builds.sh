@@ -32,6 +32,9 @@ built()
 		mm/cram*.o) grep -q '^CONFIG_CRAM=y' "$config" || continue ;;
 		drivers/dax/cram.o) grep -q '^CONFIG_DEV_DAX_CRAM=y' "$config" || continue ;;
 		mm/memory-tiers.o) grep -q '^CONFIG_NUMA=y' "$config" || continue ;;
+		mm/page_io.o | mm/swap_state.o | mm/swapfile.o | mm/vswap*.o | mm/tests/vswap*.o | \
+			mm/swap_cgroup.o)
+			grep -q '^CONFIG_SWAP=y' "$config" || continue ;;
 		mm/zswap.o) grep -q '^CONFIG_ZSWAP=y' "$config" || continue ;;
 		mm/memcontrol.o) grep -q '^CONFIG_MEMCG=y' "$config" || continue ;;
 		mm/memcontrol-v1.o) grep -q '^CONFIG_MEMCG_V1=y' "$config" || continue ;;
@@ -84,9 +87,11 @@ compile()
 		(cd "$dir" && rm -f "${edited[@]}" "${new[@]/%.c/.o}")
 		# shellcheck disable=SC2046,SC2086
 		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name" "${edited[@]}") || return 1
-		# shellcheck disable=SC2046,SC2086
-		make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${sparse[@]}" \
-			$(built "$name" "${new[@]/%.c/.o}")
+		# Without any object, make would build all there is
+		[ -z "$(built "$name" "${new[@]/%.c/.o}")" ] ||
+			# shellcheck disable=SC2046,SC2086
+			make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${sparse[@]}" \
+				$(built "$name" "${new[@]/%.c/.o}")
 	} >"$log" 2>&1 </dev/null || return 1
 	# make goes on without sparse where it finds it unfit
 	! diagnostics "$name" && ! grep 'not up to date' "$log"
@@ -120,6 +125,7 @@ for c in gcc aarch64-linux-gnu-gcc; do ln -sf "$(command -v ccache)" "$wrap/$c";
 PATH=$wrap:$PATH
 
 echo "TAP version 13"
+t no-swap "" tinyconfig CONFIG_SWAP=n CONFIG_VSWAP=n
 t no-zswap "" tinyconfig CONFIG_ZSWAP=n
 t no-memcg "" tinyconfig CONFIG_MEMCG=n CONFIG_CRAM=y CONFIG_DEV_DAX_CRAM=y
 t no-memcg-v1 "" tinyconfig CONFIG_MEMCG_V1=n

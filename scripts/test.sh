@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Everything that can be tested, as KTAP, a table of the parts, and one line with the
-# sum at the end. TESTS picks some of what is in $usual, $long and $asked below; --all is
+# sum at the end. TESTS picks some of what is in $usual and $long below; --all is
 # the first two, and has the guests run what their tests leave out as too long otherwise,
 # and the debug kernel all of the tests.
 # usage: test.sh [--all]
@@ -10,9 +10,8 @@
 # shellcheck source=scripts/parts.sh
 . "$top/scripts/parts.sh"
 
-usual="check series off builds uml run kunit zswap memsw hibernate release cram debug"
+usual="check series off builds uml run kunit zswap memsw hibernate release cram torture debug"
 long="bisect"
-asked="torture"
 
 # What takes ten minutes and more on the debug kernel
 long_debug="skip=vswap_headroom,vswap_isolation"
@@ -98,7 +97,7 @@ guest()
 }
 
 for name in $tests; do
-	case " $usual $long $asked " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long $asked" ;; esac
+	case " $usual $long " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long" ;; esac
 done
 sets=(build guest check)
 ! want builds || sets+=(cross)

@@ -7,8 +7,8 @@
 #include "../kselftest_harness.h"
 #include "disk.h"
 
-#define NR	1024
-#define NR_DISK	2048UL
+#define NR	640		/* more than a cluster */
+#define NR_DISK	1280UL
 
 enum kind { KIND_RAM, KIND_ZRAM, KIND_FILE, KIND_DISCARD, KIND_ROTATING };
 
@@ -186,7 +186,7 @@ VSWAP_TEST(vswap_backends, contents)
 {
 	char *p = map_region(NR, false);
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		fill_region(p, NR, PATTERN_MIXED, i);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		EXPECT_GE(vswap_stat("slots_device"), NR / 4);
@@ -228,7 +228,7 @@ VSWAP_TEST(vswap_backends, full)
 /* Huge pages, which go to slots here and there on some devices. */
 VSWAP_TEST(vswap_backends, huge)
 {
-	size_t nr = 3 * (2UL << 20) / page_size;
+	size_t nr = 2 * (2UL << 20) / page_size;
 	char *p = map_region(nr, true);
 
 	if (access(THP, F_OK))

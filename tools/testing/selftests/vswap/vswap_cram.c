@@ -140,7 +140,7 @@ VSWAP_TEST(vswap_cram, load)
 	ASSERT_EQ(write_sim(2, "capacity_bytes", NR / 4 * page_size), 0);
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	fork_load(4, 8, NR / 2, PATTERN_ANY);
+	fork_load(4, 4, NR / 2, PATTERN_ANY);
 	for (int i = 0; i < 20; i++) {
 		write_sim(1, "refuse", i % 2);
 		write_sim(2, "refuse", i / 2 % 2);
@@ -447,7 +447,7 @@ VSWAP_TEST(vswap_cram, evacuate)
 /* ... under load. */
 VSWAP_TEST(vswap_cram, evacuate_load)
 {
-	fork_load(3, 12, NR / 2, PATTERN_ANY);
+	fork_load(3, 5, NR / 2, PATTERN_ANY);
 	usleep(200000);
 	EXPECT_EQ(write_sim(1, "registered", 0), 0);
 	usleep(200000);
@@ -461,7 +461,7 @@ VSWAP_TEST(vswap_cram, evacuate_load)
 /* A signal ends it; the device stays, and nothing is lost. */
 VSWAP_TEST(vswap_cram, evacuate_signal)
 {
-	const size_t nr = 4 * NR;
+	const size_t nr = 2 * NR;
 	/* Again and again: the first ones may come before it has begun */
 	struct itimerval timer = { { 0, 5000 }, { 0, 5000 } }, none = {};
 	struct sigaction action = { .sa_handler = on_alarm };

@@ -8,6 +8,7 @@
 
 #define NR		512
 #define NR_DISK		(10UL * NR)
+#define INCOMPRESSIBLE	(8L << 20)
 
 FIXTURE(vswap_device) {
 	char cgroup[128];
@@ -138,14 +139,12 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 }
 
 /*
- * A page that zswap keeps as it is makes room for nobody until it is written, which
- * must not look like progress for ever: who has 8 MB of them, room for 4 MB, and next
- * to none on a disk, is killed, and no page has been looked at more than a few times.
+ * Write and check 8 MB that don't compress, in a child with memory for 4 MB in a cgroup
+ * of its own, whose name goes to @cgroup; how the child ended, -1 if not at all.
  */
-static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
+static int write_incompressible(char *cgroup, size_t size, const char *swap_max)
 {
-	const size_t nr = (8UL << 20) / page_size;
-	char cgroup[128];
+	const size_t nr = INCOMPRESSIBLE / page_size;
 	int status;
 	pid_t pid = fork();
 
@@ -155,19 +154,32 @@ static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
 		write_file("/proc/self/oom_score_adj", "1000");
 		/* Nobody waits for ever if the OOM killer does not come */
 		alarm(120);
-		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_hopeless") ||
+		if (cgroup_enter(cgroup, size, "vswap_limit") ||
 		    cgroup_write(cgroup, "memory.max", "4M") ||
 		    cgroup_write(cgroup, "memory.swap.max", swap_max))
 			_exit(1);
 		fill_region(p, nr, PATTERN_RANDOM, 22);
 		_exit(check_region(p, nr, PATTERN_RANDOM, 22) != nr);
 	}
-	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	snprintf(cgroup, size, CGROUP "/vswap_limit_%d", pid);
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/*
+ * A page that zswap keeps as it is makes room for nobody until it is written, which
+ * must not look like progress for ever: who has next to no room on a disk is killed,
+ * and no page has been looked at more than a few times.
+ */
+static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
+{
+	char cgroup[128];
+	int status = write_incompressible(cgroup, sizeof(cgroup), swap_max);
+	long scanned = cgroup_read_key(cgroup, "memory.stat", "pgscan");
+
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(WTERMSIG(status), SIGKILL);
-	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_hopeless_%d", pid);
-	TH_LOG("%ld pages scanned", cgroup_read_key(cgroup, "memory.stat", "pgscan"));
-	EXPECT_LE(cgroup_read_key(cgroup, "memory.stat", "pgscan"), 8 * nr);
+	TH_LOG("%ld pages scanned", scanned);
+	EXPECT_LE(scanned, 8 * INCOMPRESSIBLE / page_size);
 	EXPECT_EQ(cgroup_read_key(cgroup, "memory.events", "oom_kill"), 1);
 	EXPECT_EQ(rmdir(cgroup), 0);
 }
@@ -175,26 +187,30 @@ static void hopeless(struct __test_metadata *_metadata, const char *swap_max)
 /* ... but not where there is room on the disk. */
 VSWAP_TEST(vswap_device, incompressible_at_limit)
 {
-	const size_t nr = (8UL << 20) / page_size;
 	char cgroup[128];
-	int status;
-	pid_t pid = fork();
 
-	if (!pid) {
-		char *p = map_region(nr, false);
-
-		write_file("/proc/self/oom_score_adj", "1000");
-		if (cgroup_enter(cgroup, sizeof(cgroup), "vswap_limit") ||
-		    cgroup_write(cgroup, "memory.max", "4M"))
-			_exit(1);
-		fill_region(p, nr, PATTERN_RANDOM, 24);
-		_exit(check_region(p, nr, PATTERN_RANDOM, 24) != nr);
-	}
-	ASSERT_EQ(waitpid(pid, &status, 0), pid);
-	EXPECT_EQ(status, 0);
-	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_limit_%d", pid);
+	EXPECT_EQ(write_incompressible(cgroup, sizeof(cgroup), "max"), 0);
 	EXPECT_EQ(cgroup_read_key(cgroup, "memory.events", "oom_kill"), 0);
 	EXPECT_EQ(rmdir(cgroup), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* ... nor more of a cgroup than its limit leaves slots for. */
+VSWAP_TEST(vswap_device, incompressible_limit)
+{
+	/* The statistics are late by so many pages */
+	const long late = 64 * sysconf(_SC_NPROCESSORS_ONLN), left = 16;
+	char *p = map_region(4 * NR, false);
+	long kept = read_num(ZSWAP_DEBUG "stored_incompressible_pages");
+
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "64K"), 0);
+	fill_region(p, 4 * NR, PATTERN_RANDOM, 27);
+	try_swap_out(p, 4 * NR);
+	kept = read_num(ZSWAP_DEBUG "stored_incompressible_pages") - kept;
+	TH_LOG("%ld of %d pages are kept", kept, 4 * NR);
+	EXPECT_LE(kept, left + late);
+	EXPECT_EQ(check_region(p, 4 * NR, PATTERN_RANDOM, 27), 4 * NR);
+	munmap(p, 4 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

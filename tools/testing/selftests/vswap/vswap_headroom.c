@@ -88,13 +88,6 @@ static int ways_out(const union cell *cell)
 	return ways;
 }
 
-static bool run_all(void)
-{
-	const char *all = getenv("VSWAP_ALL");
-
-	return all && atoi(all);
-}
-
 /* Bytes that zswap may have with this share of the memory. */
 static long pool_bytes(int percent)
 {
@@ -122,14 +115,6 @@ static const char *cell_text(const union cell *cell)
 		len += snprintf(text + len, sizeof(text) - len, "%s%s",
 				i ? ", " : "", axis_text[i][cell->axis[i]]);
 	return text;
-}
-
-static void set_zswap(const char *param, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), ZSWAP_PARAM "%s", param);
-	write_file(path, value);
 }
 
 static long now_ms(void)

@@ -405,7 +405,6 @@ static bool new_pairs(const union cell *cell)
 
 VSWAP_TEST(vswap_io_matrix, cells)
 {
-	const char *all = getenv("VSWAP_ALL");
 	int nr = 1, run = 0, none = 0;
 
 	for (int i = 0; i < NR_AXES; i++)
@@ -423,11 +422,11 @@ VSWAP_TEST(vswap_io_matrix, cells)
 		why = impossible(&cell);
 		if (why) {
 			none++;
-			if (all && atoi(all))
+			if (run_all())
 				printf("# can't occur: %s: %s\n", cell_text(&cell), why);
 			continue;
 		}
-		if (!new_pairs(&cell) && !(all && atoi(all)))
+		if (!new_pairs(&cell) && !run_all())
 			continue;
 		cell_run(_metadata, &self->m, &cell, 1000 + n);
 		run++;

@@ -511,8 +511,7 @@ static long good_round(struct __test_metadata *_metadata, const char *cgroup, in
 
 VSWAP_TEST(vswap_isolation, good)
 {
-	const char *all = getenv("VSWAP_ALL");
-	const int nr = all && atoi(all) ? 20 : 1;
+	const int nr = run_all() ? 20 : 1;
 	struct told *told = self->bad.told;
 	long before, after, longest = 0, took, rounds, done;
 	bool ended = false;

@@ -21,7 +21,7 @@ VSWAP_FIXTURE(vswap_latency);
 /* All of it takes many minutes on a debug kernel: one of @parts, unless asked for all. */
 static int some(int all, int parts)
 {
-	return getenv("VSWAP_ALL") ? all : all / parts;
+	return run_all() ? all : all / parts;
 }
 
 static double now(void)

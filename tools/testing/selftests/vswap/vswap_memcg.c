@@ -219,7 +219,7 @@ VSWAP_TEST(vswap_memcg, tables)
 /* A cgroup that writes zeroes for ever is stopped by its own limit. */
 VSWAP_TEST(vswap_memcg, tables_limit)
 {
-	const long max = 8L << 20;
+	const long max = 4L << 20;
 	/* What it can have if only the tables of swap entries and counts are charged */
 	const off_t bound = max / page_size * HUGE;
 	int fd = open_huge_file(), status;
@@ -240,7 +240,7 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.subtree_control", "+memory"), 0);
 	ASSERT_EQ(mkdir(child, 0755), 0);
-	ASSERT_EQ(cgroup_write(child, "memory.max", "8M"), 0);
+	ASSERT_EQ(cgroup_write(child, "memory.max", "4M"), 0);
 	pid = fork();
 	if (!pid) {
 		if (cgroup_write(child, "cgroup.procs", "0"))

@@ -8,14 +8,6 @@
 
 VSWAP_FIXTURE(vswap_reclaim);
 
-static void set_zswap(const char *param, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), ZSWAP_PARAM "%s", param);
-	write_file(path, value);
-}
-
 /* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
 static int ask_reclaim(const char *cgroup, size_t bytes)
 {
@@ -343,6 +335,53 @@ VSWAP_TEST(vswap_reclaim, off_no_room)
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
+static void do_nothing(int sig)
+{
+}
+
+/* While it waits for room, a signal ends it. */
+VSWAP_TEST(vswap_reclaim, off_interrupted)
+{
+	struct sigaction act = { .sa_handler = do_nothing };
+	struct disk disks[2] = {};
+	const char *missing = two_disks(disks);
+	int status = 0;
+	pid_t pid;
+	char *p;
+
+	if (missing)
+		SKIP(no_disks(disks); return, "%s", missing);
+	/* This process and who switches it off must not need a page of the cgroup */
+	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
+	p = out_to_disk(_metadata, self->cgroup, disks, NR, 15);
+	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
+	pid = fork();
+	if (!pid) {
+		sigaction(SIGUSR1, &act, NULL);
+		_exit(-disk_off(&disks[0]));
+	}
+	/* A small part of it is read before the room is gone */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
+	for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) != pid; i++) {
+		usleep(20000);
+		/* Not once, as that may come before it is there */
+		if (i >= 25 && i % 5 == 0)
+			kill(pid, SIGUSR1);
+		if (i == 99)
+			kill(pid, SIGKILL);
+	}
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), EINTR);
+	EXPECT_EQ(oom_kills(self->cgroup), 0);
+	EXPECT_GT(disk_used(&disks[0]), NR / 2);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 15), NR);
+	EXPECT_EQ(disk_off(&disks[0]), 0);
+	munmap(p, NR * page_size);
+	no_disks(disks);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
 /* Run by a child in a cgroup of its own: 0 if all was right, else it is killed. */
 static int overflow(const char *name, const char *max, const char *zswap_max,
 		    size_t nr, enum pattern pattern, char *path, size_t size)
@@ -358,6 +397,45 @@ static int overflow(const char *name, const char *max, const char *zswap_max,
 	p = map_region(nr, false);
 	fill_region(p, nr, pattern, 1);
 	return check_region(p, nr, pattern, 1) == nr ? 0 : 2;
+}
+
+/* Who comes after a task that was killed has other pages. */
+VSWAP_TEST(vswap_reclaim, after_kill)
+{
+	const enum pattern patterns[] = { PATTERN_RANDOM, PATTERN_QUARTER };
+	char child[sizeof(self->cgroup) + 16];
+	int status;
+	pid_t pid;
+
+	snprintf(child, sizeof(child), "%s/child", self->cgroup);
+	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.subtree_control", "+memory"), 0);
+	ASSERT_EQ(mkdir(child, 0755), 0);
+	ASSERT_EQ(cgroup_write(child, "memory.max", "8M"), 0);
+	for (int i = 0; i < 2; i++) {
+		pid = fork();
+		if (!pid) {
+			char *p = map_region(NR, false);
+
+			if (cgroup_write(child, "cgroup.procs", "0"))
+				_exit(1);
+			fill_region(p, NR, patterns[i], i);
+			_exit(check_region(p, NR, patterns[i], i) != NR);
+		}
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		if (i) {
+			EXPECT_EQ(status, 0);
+		} else {
+			EXPECT_TRUE(WIFSIGNALED(status));
+		}
+		EXPECT_EQ(oom_kills(child), 1);
+	}
+	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
+		usleep(20000);
+	EXPECT_NE(access(child, F_OK), 0);
+	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
+	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
 /* Having given up on what does not compress is no reason not to try what comes then. */

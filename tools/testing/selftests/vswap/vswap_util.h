@@ -271,6 +271,22 @@ static inline void try_swap_out(char *p, size_t nr)
 	wait_writeback();
 }
 
+/* VSWAP_ALL=1 in the environment: run what is left out as too long otherwise. */
+static inline bool run_all(void)
+{
+	const char *all = getenv("VSWAP_ALL");
+
+	return all && atoi(all);
+}
+
+static inline void set_zswap(const char *param, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ZSWAP_PARAM "%s", param);
+	write_file(path, value);
+}
+
 /* Slots are freed by exiting processes, not by wait(): give them some time. */
 static inline long wait_slots(long limit)
 {
