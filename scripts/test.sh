@@ -147,7 +147,7 @@ t check check "" suite "checks of the series" nice -n 5 "$s/check.sh"
 t off off kernel case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/off.sh"
 t series series "" case_ "series: the mailable form applies" nice -n 5 "$s/mail.sh" --verify
 t torture torture "$debug" suite "torture, debug kernel" \
-	env FLAVOR=debug TIME="${TIME:-180}" "$s/torture.sh"
+	env PREPARED=1 FLAVOR=debug TIME="${TIME:-180}" CPUS="${CPUS:-2}" "$s/torture.sh"
 t bisect bisect "" suite "each step of the series builds" nice -n 5 "$s/bisect.sh"
 
 echo "TAP version 13"
