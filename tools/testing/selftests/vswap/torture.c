@@ -239,8 +239,8 @@ static size_t share_of_memory(int workers)
 {
 	long available = read_key("/proc/meminfo", "MemAvailable") * 1024L / page_size;
 
-	/* Generations of it, children with copies, and what the kernel needs */
-	return available * 3 / 4 / workers;
+	/* Generations of it, children with copies, and what the kernel needs: a half */
+	return available / 2 / workers;
 }
 
 /* Watching */

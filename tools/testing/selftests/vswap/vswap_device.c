@@ -629,9 +629,9 @@ VSWAP_TEST(vswap_device, plain)
 /* swapoff leaves everything readable, whoever shares it. */
 VSWAP_TEST(vswap_device, swapoff)
 {
-	size_t nr = 8 * NR;
+	size_t nr = 4 * NR;
 	char *p = map_region(nr, false);
-	int go[2], status, nr_children = 20;
+	int go[2], status, nr_children = 12;
 	long minor;
 	char c;
 

@@ -69,19 +69,19 @@ VSWAP_TEST(vswap_memcg, zswap_max)
 /* A cgroup can use several times its memory. */
 VSWAP_TEST(vswap_memcg, overflow)
 {
-	char *p = map_region(4 * NR, false);
+	char *p = map_region(2 * NR, false);
 
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "14M"), 0);
-	fill_region(p, 4 * NR, PATTERN_MIXED, 4);
-	EXPECT_EQ(check_region(p, 4 * NR, PATTERN_MIXED, 4), 4 * NR);
-	for (int i = 0; i < 4 * NR; i++) {
-		size_t j = (i * 2654435761UL) % (4 * NR);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "7M"), 0);
+	fill_region(p, 2 * NR, PATTERN_MIXED, 4);
+	EXPECT_EQ(check_region(p, 2 * NR, PATTERN_MIXED, 4), 2 * NR);
+	for (int i = 0; i < 2 * NR; i++) {
+		size_t j = (i * 2654435761UL) % (2 * NR);
 
 		ASSERT_TRUE(pattern_check(p + j * page_size, page_size,
 					  PATTERN_MIXED, 4, j));
 	}
 	EXPECT_EQ(cgroup_read_key(self->cgroup, "memory.events", "oom_kill"), 0);
-	munmap(p, 4 * NR * page_size);
+	munmap(p, 2 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
