@@ -72,7 +72,7 @@ configure()
 compile()
 {
 	local name=$1 args=$2 goal=$3 dir=$build/builds/$1 log=$build/log/build-$1.log
-	local sparse=()
+	local sparse=() ours
 	shift 3
 
 	# Debian's sparse is older than __typeof_unqual__
@@ -88,10 +88,10 @@ compile()
 		# shellcheck disable=SC2046,SC2086
 		make -C "$applied" O="$dir" $args -j"$jobs" $(built "$name" "${edited[@]}") || return 1
 		# Without any object, make would build all there is
-		[ -z "$(built "$name" "${new[@]/%.c/.o}")" ] ||
-			# shellcheck disable=SC2046,SC2086
-			make -C "$applied" O="$dir" $args -j"$jobs" W=1 "${sparse[@]}" \
-				$(built "$name" "${new[@]/%.c/.o}")
+		mapfile -t ours < <(built "$name" "${new[@]/%.c/.o}")
+		# shellcheck disable=SC2086
+		[ ${#ours[@]} -eq 0 ] || make -C "$applied" O="$dir" $args -j"$jobs" W=1 \
+			"${sparse[@]}" "${ours[@]}"
 	} >"$log" 2>&1 </dev/null || return 1
 	# make goes on without sparse where it finds it unfit
 	! diagnostics "$name" && ! grep 'not up to date' "$log"
