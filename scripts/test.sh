@@ -125,6 +125,8 @@ t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
 	-m 512M -a only=vswap_oom debug kselftest
+t torture torture "$debug" suite "torture, debug kernel" \
+	env PREPARED=1 FLAVOR=debug TIME="${TIME:-180}" CPUS="${CPUS:-2}" "$s/torture.sh"
 t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \
 	-m 1G -a zswap.enabled=1 debug kunit
 t release release "$release" guest "kselftests, release kernel" 1800 \
@@ -146,8 +148,6 @@ t builds builds "" suite "builds of other configurations" nice -n 5 "$s/builds.s
 t check check "" suite "checks of the series" nice -n 5 "$s/check.sh"
 t off off kernel case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/off.sh"
 t series series "" case_ "series: the mailable form applies" nice -n 5 "$s/mail.sh" --verify
-t torture torture "$debug" suite "torture, debug kernel" \
-	env PREPARED=1 FLAVOR=debug TIME="${TIME:-180}" CPUS="${CPUS:-2}" "$s/torture.sh"
 t bisect bisect "" suite "each step of the series builds" nice -n 5 "$s/bisect.sh"
 
 echo "TAP version 13"
