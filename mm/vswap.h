@@ -127,7 +127,7 @@ long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
 void vswap_oom_victim_gone(void);
 void vswap_note_taken(struct folio *folio, unsigned int nr_pages);
-void vswap_note_declined(struct folio *folio, unsigned int nr_pages);
+void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages);
 enum vswap_mode vswap_get_mode(void);
 void vswap_set_mode(enum vswap_mode mode);
 
@@ -410,12 +410,12 @@ static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg)
 #endif
 
 /*
- * Nothing of @memcg could be reclaimed. If that was because memory.zswap.max seemed
- * to be reached and is not, swap_headroom() knows from now on.
+ * Nothing of @memcg could be reclaimed, with NULL of anybody. If that was because
+ * memory.zswap.max seemed to be reached and is not, swap_headroom() knows from now on.
  */
 static inline void swap_settle_headroom(struct mem_cgroup *memcg)
 {
-	if (IS_ENABLED(CONFIG_VSWAP) && memcg && vswap_usable())
+	if (IS_ENABLED(CONFIG_VSWAP) && vswap_usable())
 		mem_cgroup_settle_zswap(memcg);
 }
 

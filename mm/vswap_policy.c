@@ -35,11 +35,14 @@
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
 
-/* A page that is taken makes up for this many that were declined. */
+/* A page that is taken makes up for this many that can't be compressed. */
 #define VSWAP_TAKEN_WEIGHT	16
 
-/* So few declined pages say nothing yet. */
-#define VSWAP_DECLINED_MIN	256UL
+/*
+ * So many pages are allowed for that are on no LRU list, as they are in the hands
+ * of reclaim or of MADV_PAGEOUT, which takes a page table's worth at a time.
+ */
+#define VSWAP_OFF_LRU		((unsigned long)SWAPFILE_CLUSTER)
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -83,9 +86,9 @@ static struct vswap_trial vswap_trials[MAX_NUMNODES];	/* memcg=disabled */
 
 static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 {
-	if (memcg)
-		return &memcg->nodeinfo[nid]->vswap_trial;
-	return mem_cgroup_disabled() ? &vswap_trials[nid] : NULL;
+	if (mem_cgroup_disabled())
+		return &vswap_trials[nid];
+	return memcg ? &memcg->nodeinfo[nid]->vswap_trial : NULL;
 }
 #else
 static struct vswap_trial vswap_trials[MAX_NUMNODES];
@@ -96,7 +99,7 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 }
 #endif
 
-/* What there is to try, of which folios that are isolated are no part. */
+/* What there is to try, less what is isolated. */
 static unsigned long vswap_nr_anon(struct mem_cgroup *memcg, int nid)
 {
 	struct lruvec *lruvec = mem_cgroup_lruvec(memcg, NODE_DATA(nid));
@@ -116,7 +119,7 @@ static bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 		return false;
 
 	size = READ_ONCE(trial->size);
-	return vswap_nr_anon(memcg, nid) <= size + max(size / 4, VSWAP_DECLINED_MIN);
+	return vswap_nr_anon(memcg, nid) <= size + max(size / 4, VSWAP_OFF_LRU);
 }
 
 static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
@@ -131,10 +134,10 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	declined = atomic_long_add_return(nr_pages, &trial->declined);
 	if (declined == nr_pages)
 		WRITE_ONCE(trial->since, now);
-	if (declined < VSWAP_DECLINED_MIN)
+	if (declined < VSWAP_OFF_LRU)
 		return;
 	size = vswap_nr_anon(memcg, nid);
-	if (declined < size)
+	if (declined < size + VSWAP_OFF_LRU)
 		return;
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
@@ -179,24 +182,25 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
 }
 
 /**
- * vswap_note_declined - Note that a folio stays in memory.
+ * vswap_note_incompressible - Note that zswap can't compress pages of a folio.
  * @folio: the folio, in the swap cache.
- * @nr_pages: number of its pages that zswap did not take.
+ * @nr_pages: number of its pages that zswap has tried and does not take.
  *
- * That there is no room left reclaim is told right away. But where zswap has room,
- * it was asked in earnest, and that counts.
+ * Other reasons for which it may not take a page say nothing about the next one:
+ * that there is no room left reclaim is told right away, and memory that zswap
+ * could not have at the moment somebody else may have used up. With room on a
+ * device, the page goes there.
  *
  * Context: The caller holds the folio lock.
  */
-void vswap_note_declined(struct folio *folio, unsigned int nr_pages)
+void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 {
 	int nid = folio_nid(folio);
 	struct mem_cgroup *memcg;
 
-	vswap_count_event(VSWAP_DECLINED);
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (vswap_zswap_room(memcg, nid))
+	if (!vswap_device_room(memcg) && !vswap_gave_up(memcg, nid))
 		vswap_try_failed(memcg, nid, nr_pages);
 	rcu_read_unlock();
 }
@@ -210,18 +214,18 @@ void vswap_note_declined(struct folio *folio, unsigned int nr_pages)
  */
 void vswap_oom_victim_gone(void)
 {
-	struct mem_cgroup *memcg = get_mem_cgroup_from_current();
 	struct vswap_trial *trial;
 	int nid;
 
+	rcu_read_lock();
 	for_each_node_state(nid, N_MEMORY) {
-		trial = vswap_trial(memcg, nid);
+		trial = vswap_trial(mem_cgroup_from_task(current), nid);
 		if (!trial)
 			continue;
 		atomic_long_set(&trial->declined, 0);
 		WRITE_ONCE(trial->until, 0);
 	}
-	mem_cgroup_put(memcg);
+	rcu_read_unlock();
 }
 
 /*

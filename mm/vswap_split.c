@@ -129,7 +129,7 @@ int vswap_keep(struct folio *folio, struct list_head *folio_list)
 		vswap_note_taken(folio, stored);
 	if (folio_swap_is_virtual(folio)) {
 		vswap_release_unstored(folio);
-		vswap_note_declined(folio, nr - stored);
+		vswap_count_event(VSWAP_DECLINED);
 	}
 
 	if (stored) {

@@ -26,8 +26,11 @@
 /* Nobody is killed for a page of theirs that they have not asked for. */
 #define VSWAP_UNUSE_GFP		(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-/* Jiffies without memory for a single page after which swapoff fails */
+/* Jiffies without memory for any page after which swapoff fails */
 #define VSWAP_UNUSE_PATIENCE	(10 * HZ)
+
+/* ... after which it leaves the pages of a cgroup for later, and looks for others */
+#define VSWAP_UNUSE_HURRY	HZ
 
 struct vswap_unuse_batch {
 	struct swap_io_ctx io;
@@ -35,6 +38,8 @@ struct vswap_unuse_batch {
 	unsigned long progress;				/* jiffies, of the last page */
 	unsigned int nr;
 	struct folio *folios[VSWAP_UNUSE_BATCH];	/* with a reference each */
+	bool left;					/* some pages for later */
+	DECLARE_BITMAP(left_owners, U16_MAX + 1);	/* those of these cgroups */
 };
 
 /* Free slots that follow each other at one go. */
@@ -185,18 +190,47 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 	batch->run.nr = 0;
 }
 
+static unsigned short vswap_unuse_owner(swp_entry_t swp)
+{
+	unsigned long offset = swp_offset(swp);
+	struct swap_cluster_info *ci;
+	unsigned short id = 0;
+
+	ci = swap_cluster_lock_unpinned(vswap_info, offset);
+	if (ci) {
+		id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
+		swap_cluster_unlock(ci);
+	}
+	return id;
+}
+
+/* Has a page's owner had no memory for another one in this round? */
+static bool vswap_unuse_later(struct vswap_unuse_batch *batch, swp_entry_t swp)
+{
+	return batch->left && test_bit(vswap_unuse_owner(swp), batch->left_owners);
+}
+
+/* Those that have been read may be on their way to another device: let them go. */
+static int vswap_unuse_wait(unsigned long timeout)
+{
+	schedule_timeout_interruptible(timeout);
+	return signal_pending(current) ? -EINTR : 0;
+}
+
 /*
- * There is no memory for a page. Those that have been read may be on their way to
- * another device, which takes its time: wait for them, not for ever.
+ * There is no memory for a page. Wait until there is, but not for long: it may be
+ * its cgroup that has none, and others can go on.
  */
-static int vswap_unuse_wait(struct vswap_unuse_batch *batch,
-			    struct swap_info_struct *si)
+static int vswap_unuse_no_memory(struct vswap_unuse_batch *batch,
+				 struct swap_info_struct *si, swp_entry_t swp)
 {
 	vswap_unuse_finish(batch, si);
-	if (time_after(jiffies, batch->progress + VSWAP_UNUSE_PATIENCE))
-		return -ENOMEM;
-	schedule_timeout_interruptible(HZ / 20);
-	return signal_pending(current) ? -EINTR : 0;
+	if (time_before(jiffies, batch->progress + VSWAP_UNUSE_HURRY))
+		return vswap_unuse_wait(HZ / 20);
+
+	batch->left = true;
+	__set_bit(vswap_unuse_owner(swp), batch->left_owners);
+	return 0;
 }
 
 /* Move what is in one cluster of the device. */
@@ -212,10 +246,14 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 		int err;
 
 		while (swp_tb_is_rmap(swp_tb)) {
-			folio = vswap_unuse_read(&batch->io, swp_tb_to_rmap(swp_tb));
+			swp_entry_t swp = swp_tb_to_rmap(swp_tb);
+
+			if (vswap_unuse_later(batch, swp))
+				break;
+			folio = vswap_unuse_read(&batch->io, swp);
 			if (folio || swap_table_get_unpinned(slot) != swp_tb)
 				break;
-			err = vswap_unuse_wait(batch, si);
+			err = vswap_unuse_no_memory(batch, si, swp);
 			if (err)
 				return err;
 			swp_tb = swap_table_get_unpinned(slot);
@@ -232,33 +270,16 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 	return 0;
 }
 
-/**
- * vswap_unuse - Move the data of virtual slots off a device, into memory.
- * @si: device that nothing is allocated from any more.
- *
- * Goes through the device once. Slots that are on their way to be freed, or
- * whose page is in the middle of something, may be left: the caller looks
- * whether any are and comes again. Progress shows as the usage of the device in
- * /proc/swaps goes down.
- *
- * Context: May sleep.
- * Return: 0; -ENOMEM if for ten seconds there was no memory for a page, -EINTR if
- * a signal is pending. What has been moved so far stays moved.
- */
-int vswap_unuse(struct swap_info_struct *si)
+/* Go through the device once. */
+static int vswap_unuse_round(struct vswap_unuse_batch *batch,
+			     struct swap_info_struct *si)
 {
-	struct vswap_unuse_batch *batch;
 	struct blk_plug plug;
 	int err = 0;
 
-	if (!atomic_long_read(&si->rmap_pages))
-		return 0;
+	batch->left = false;
+	bitmap_zero(batch->left_owners, U16_MAX + 1);
 
-	batch = kzalloc_obj(*batch);
-	if (!batch)
-		return -ENOMEM;
-
-	batch->progress = jiffies;
 	blk_start_plug(&plug);
 	for (unsigned long offset = 0; !err && offset < si->max;
 	     offset += SWAPFILE_CLUSTER) {
@@ -271,6 +292,45 @@ int vswap_unuse(struct swap_info_struct *si)
 	vswap_unuse_finish(batch, si);
 	blk_finish_plug(&plug);
 
-	kfree(batch);
+	return err;
+}
+
+/**
+ * vswap_unuse - Move the data of virtual slots off a device, into memory.
+ * @si: device that nothing is allocated from any more.
+ *
+ * Pages of cgroups that have no memory for them come last, and only they can make
+ * it fail. Slots that are on their way to be freed, or whose page is in the middle
+ * of something, may be left: the caller looks whether any are and comes again.
+ * Progress shows as the usage of the device in /proc/swaps goes down.
+ *
+ * Context: May sleep.
+ * Return: 0; -ENOMEM if for ten seconds there was no memory for any page that is
+ * left, -EINTR if a signal is pending. What has been moved so far stays moved.
+ */
+int vswap_unuse(struct swap_info_struct *si)
+{
+	struct vswap_unuse_batch *batch;
+	int err;
+
+	if (!atomic_long_read(&si->rmap_pages))
+		return 0;
+
+	batch = kvzalloc_obj(*batch);
+	if (!batch)
+		return -ENOMEM;
+
+	batch->progress = jiffies;
+	do {
+		err = vswap_unuse_round(batch, si);
+		if (err || !batch->left)
+			break;
+		if (time_after(jiffies, batch->progress + VSWAP_UNUSE_PATIENCE))
+			err = -ENOMEM;
+		else
+			err = vswap_unuse_wait(HZ / 2);
+	} while (!err);
+
+	kvfree(batch);
 	return err;
 }

@@ -15,6 +15,12 @@
 
 static int fail_fd;
 
+/* For this task: a child has to do it again. */
+static inline void fail_open(void)
+{
+	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+}
+
 /* Let every allocation of this task fail on request; why not, if that can't be. */
 static inline const char *fault_setup(void)
 {
@@ -30,7 +36,7 @@ static inline const char *fault_setup(void)
 	/* The kernel log tells each of these errors from one that is not meant */
 	write_file(FAIL_DECOMPRESS "verbose", "1");
 	write_file(FAIL_DECOMPRESS "verbose_ratelimit_interval_ms", "0");
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	fail_open();
 	return fail_fd < 0 ? "no /proc/thread-self/fail-nth" : NULL;
 }
 

@@ -35,24 +35,58 @@ VSWAP_TEST(vswap_fault, out)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-/* Swap out a huge page with the @nth allocation failing; its data stays right. */
-static bool fail_huge(char *p, size_t nr, int nth, long slots)
+/* That zswap had no memory for them does not mean that pages can't be compressed. */
+VSWAP_TEST(vswap_fault, out_without_memory)
 {
-	bool tried = false, good = true;
+	const size_t nr = 5 * NR;
+	const char *why = fault_setup();
+	char *p = map_region(nr, false), *q = map_region(1, false);
+	long declined = vswap_stat("declined"), give_up = vswap_stat("give_up");
+	int fd = open("/proc/self/make-it-fail", O_WRONLY);
 
-	/* After failed stores, reclaim gives up for a second */
-	for (int i = 0; !tried && good && i < 5; i++) {
-		fill_region(p, nr, PATTERN_QUARTER, nth);
-		fail_arm(nth);
+	if (!why && fd < 0)
+		why = "no /proc/self/make-it-fail";
+	if (why)
+		SKIP(return, "%s", why);
+	/* There is a swap table then, so that the pages get as far as zswap */
+	fill_region(q, 1, PATTERN_QUARTER, 1);
+	ASSERT_EQ(swap_out(q, 1), 1);
+	fill_region(p, nr, PATTERN_QUARTER, 2);
+	write_file(FAILSLAB "task-filter", "Y");
+	write_file(FAILSLAB "times", "-1");
+	write_file(FAILSLAB "probability", "100");
+	for (int i = 0; i < 4; i++) {
+		ASSERT_EQ(pwrite(fd, "1", 1, 0), 1);
 		madvise(p, nr * page_size, MADV_PAGEOUT);
-		fail_done();
-		tried = vswap_stat("slots_used") > slots;
-		good = check_region(p, nr, PATTERN_QUARTER, nth) == nr;
-		madvise(p, nr * page_size, MADV_DONTNEED);
-		if (!tried)
-			usleep(500000);
+		ASSERT_EQ(pwrite(fd, "0", 1, 0), 1);
+		/* They stay in the swap cache, where the next one does not see them */
+		EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
 	}
-	return tried && good;
+	write_file(FAILSLAB "probability", "0");
+	write_file(FAILSLAB "task-filter", "N");
+	close(fd);
+
+	EXPECT_GT(vswap_stat("declined"), declined + 2 * (long)nr);
+	EXPECT_EQ(vswap_stat("give_up"), give_up);
+	EXPECT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
+	munmap(p, nr * page_size);
+	munmap(q, page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Swap out a huge page with the @nth allocation failing; its data stays right. */
+static bool fail_huge(char *p, size_t nr, int nth, int *nr_failed)
+{
+	bool good;
+
+	fill_region(p, nr, PATTERN_QUARTER, nth);
+	fail_arm(nth);
+	madvise(p, nr * page_size, MADV_PAGEOUT);
+	*nr_failed += fail_done();
+	good = check_region(p, nr, PATTERN_QUARTER, nth) == nr;
+	madvise(p, nr * page_size, MADV_DONTNEED);
+	return good;
 }
 
 /*
@@ -66,14 +100,17 @@ VSWAP_TEST(vswap_fault, out_huge)
 	char *p = map_region(nr, true);
 	long allocated = vm_events("thp_fault_alloc");
 	long fail = vswap_stat("table_fail");
+	int nr_failed = 0;
 
 	if (why)
 		SKIP(return, "%s", why);
 	for (int nth = 1; nth < 500; nth += nth < 32 ? 1 : nth / 8)
-		EXPECT_TRUE(fail_huge(p, nr, nth, self->slots));
+		EXPECT_TRUE(fail_huge(p, nr, nth, &nr_failed));
+	/* There are some allocations for each page */
+	EXPECT_GT(nr_failed, 40);
 	/* Which one is for the backing table changes with what caches have */
 	for (int i = 0; i < 512 && vswap_stat("table_fail") == fail; i++)
-		EXPECT_TRUE(fail_huge(p, nr, 1 + i % 32, self->slots));
+		EXPECT_TRUE(fail_huge(p, nr, 1 + i % 32, &nr_failed));
 	EXPECT_GT(vm_events("thp_fault_alloc"), allocated + 32);
 	EXPECT_GT(vswap_stat("table_fail"), fail);
 	munmap(p, nr * page_size);

@@ -313,25 +313,40 @@ VSWAP_TEST(vswap_reclaim, off_in_little_to_zswap)
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
-/* If there is no room anywhere it fails, and nobody has been killed for it. */
+/*
+ * If there is no room anywhere for a cgroup's pages it fails, and nobody has been
+ * killed for it. What others have on the disk, behind that, is moved all the same.
+ */
 VSWAP_TEST(vswap_reclaim, off_no_room)
 {
+	const size_t nr = NR / 2;
 	struct disk disks[2] = {};
 	const char *missing = two_disks(disks);
-	char *p;
+	char *p, *q, other[128];
 
 	if (missing)
 		SKIP(no_disks(disks); return, "%s", missing);
 	p = out_to_disk(_metadata, self->cgroup, disks, NR, 14);
+	ASSERT_EQ(cgroup_enter(other, sizeof(other), "vswap_other"), 0);
+	q = map_region(nr, false);
+	fill_region(q, nr, PATTERN_QUARTER, 15);
+	ASSERT_EQ(swap_out(q, nr), nr);
+	drop_swap_cache(other, nr);
+	ASSERT_GE(disk_used(&disks[0]), NR + nr);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
 	EXPECT_EQ(disk_off(&disks[0]), -ENOMEM);
 	EXPECT_EQ(oom_kills(self->cgroup), 0);
+	EXPECT_EQ(oom_kills(other), 0);
 	EXPECT_GT(disk_used(&disks[0]), NR / 2);
+	EXPECT_LE(disk_used(&disks[0]), NR);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 14), NR);
+	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 15), nr);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
 	munmap(p, NR * page_size);
+	munmap(q, nr * page_size);
 	no_disks(disks);
+	cgroup_leave(other);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
@@ -345,6 +360,7 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 	struct sigaction act = { .sa_handler = do_nothing };
 	struct disk disks[2] = {};
 	const char *missing = two_disks(disks);
+	long start, used, before = -1;
 	int status = 0;
 	pid_t pid;
 	char *p;
@@ -354,6 +370,7 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 	/* This process and who switches it off must not need a page of the cgroup */
 	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
 	p = out_to_disk(_metadata, self->cgroup, disks, NR, 15);
+	start = disk_used(&disks[0]);
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
 	pid = fork();
 	if (!pid) {
@@ -362,13 +379,17 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 	}
 	/* A small part of it is read before the room is gone */
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
+	for (int i = 0; i < 100; i++) {
+		used = disk_used(&disks[0]);
+		if (used < start && used == before)
+			break;
+		before = used;
+		usleep(300000);
+	}
+	ASSERT_EQ(waitpid(pid, &status, WNOHANG), 0);
 	for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) != pid; i++) {
+		kill(pid, i == 99 ? SIGKILL : SIGUSR1);
 		usleep(20000);
-		/* Not once, as that may come before it is there */
-		if (i >= 25 && i % 5 == 0)
-			kill(pid, SIGUSR1);
-		if (i == 99)
-			kill(pid, SIGKILL);
 	}
 	EXPECT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(WEXITSTATUS(status), EINTR);
@@ -404,6 +425,7 @@ VSWAP_TEST(vswap_reclaim, after_kill)
 {
 	const enum pattern patterns[] = { PATTERN_RANDOM, PATTERN_QUARTER };
 	char child[sizeof(self->cgroup) + 16];
+	long given_up = vswap_stat("give_up");
 	int status;
 	pid_t pid;
 
@@ -426,12 +448,32 @@ VSWAP_TEST(vswap_reclaim, after_kill)
 		EXPECT_EQ(WIFSIGNALED(status), !i);
 		EXPECT_TRUE(WIFSIGNALED(status) || !WEXITSTATUS(status));
 		EXPECT_EQ(oom_kills(child), 1);
+		EXPECT_GT(vswap_stat("give_up"), given_up);
 	}
 	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
 		usleep(20000);
 	EXPECT_NE(access(child, F_OK), 0);
 	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* All is tried before it is given up, also what MADV_PAGEOUT has not come to yet. */
+VSWAP_TEST(vswap_reclaim, beside_isolated)
+{
+	const size_t nr_random = (2UL << 20) / page_size, nr = nr_random / 3;
+	char *p = map_region(nr_random + nr, false), *q = p + nr_random * page_size;
+	long given_up = vswap_stat("give_up");
+
+	fill_region(p, nr_random, PATTERN_RANDOM, 17);
+	fill_region(q, nr, PATTERN_QUARTER, 18);
+	madvise(p, (nr_random + nr) * page_size, MADV_PAGEOUT);
+	EXPECT_EQ(vswap_stat("give_up"), given_up);
+	/* The last may wait in a CPU's batch for the LRU lists */
+	EXPECT_GE(count_swapped(q, nr), nr - 31);
+	EXPECT_EQ(check_region(p, nr_random, PATTERN_RANDOM, 17), nr_random);
+	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 18), nr);
+	munmap(p, (nr_random + nr) * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "fault.h"
 
 #define FOLIO		16UL			/* pages */
 #define NR		(16 * FOLIO)
@@ -41,6 +42,7 @@ FIXTURE(vswap_shmem) {
 	int fd;
 	char *want, *got;	/* what is in the file, and room to read it */
 	bool virtual;
+	bool ahead;		/* there is readahead */
 };
 
 FIXTURE_VARIANT(vswap_shmem) {
@@ -93,6 +95,7 @@ FIXTURE_SETUP(vswap_shmem)
 	self->fd = -1;
 	self->disk.fd = -1;
 	self->virtual = !access(VSWAP_MODE, W_OK);
+	self->ahead = variant->nr != 1;
 	if (geteuid())
 		SKIP(return, "needs root");
 	if (page_size != 4096)
@@ -205,6 +208,8 @@ static long swapped_out(struct _test_data_vswap_shmem *self)
 /* Have the file swapped out, and the swap cache dropped, until hardly a page is in. */
 static bool push_out(struct _test_data_vswap_shmem *self)
 {
+	static const char * const stats[] = { "swapcached", "file_writeback",
+					      "active_anon", "inactive_anon" };
 	int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t all, one;
 	bool out = false;
@@ -217,36 +222,30 @@ static bool push_out(struct _test_data_vswap_shmem *self)
 		sched_setaffinity(0, sizeof(one), &one);
 		if (i)
 			usleep(10000);
+		cgroup_settle(self->cgroup);
 		cgroup_write(self->cgroup, "memory.reclaim", "64M swappiness=max");
 		wait_writeback();
 		out = swapped_out(self) == NR;
 	}
 	sched_setaffinity(0, sizeof(all), &all);
-	if (!out)
-		printf("# %ld of %lu pages are out, %ld in the swap cache, %ld being written\n",
-		       swapped_out(self), NR,
-		       cgroup_read_key(self->cgroup, "memory.stat", "swapcached"),
-		       cgroup_read_key(self->cgroup, "memory.stat", "file_writeback"));
+	if (!out) {
+		printf("# %ld of %lu pages are out; of the cgroup,", swapped_out(self), NR);
+		for (size_t i = 0; i < ARRAY_SIZE(stats); i++)
+			printf(" %ld %s", cgroup_read_key(self->cgroup, "memory.stat",
+							  stats[i]), stats[i]);
+		printf("\n");
+	}
 	return out;
 }
 
-/* Cut in a process of its own; the result, or -ETIMEDOUT if it does not come back. */
-static int cut_file(struct _test_data_vswap_shmem *self, off_t from, off_t to)
+/* Its exit status, or -ETIMEDOUT if it does not come back. */
+static int wait_child(pid_t pid)
 {
 	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		int err = to ? fallocate(self->fd, 3 /* KEEP_SIZE | PUNCH_HOLE */,
-					 from, to - from) :
-			       ftruncate(self->fd, from);
-
-		_exit(err ? errno : 0);
-	}
 
 	for (int i = 0; i < 60000; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
-			return -WEXITSTATUS(status);
+			return WEXITSTATUS(status);
 		usleep(1000);
 	}
 	kill(pid, SIGKILL);
@@ -257,6 +256,46 @@ static int cut_file(struct _test_data_vswap_shmem *self, off_t from, off_t to)
 	}
 	printf("# it does not die of SIGKILL either\n");
 	return -ETIMEDOUT;
+}
+
+#define INJECTED	0x80	/* of an exit status: more than any errno here */
+
+/*
+ * Cut in a process of its own, with its @nth allocation failing, with 0 none; the
+ * result, or -ETIMEDOUT if it does not come back. @injected: did one fail?
+ */
+static int cut_file_failing(struct _test_data_vswap_shmem *self, off_t from, off_t to,
+			    int nth, bool *injected)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		int err, why;
+
+		if (nth) {
+			fail_open();
+			fail_arm(nth);
+		}
+		err = to ? fallocate(self->fd, 3 /* KEEP_SIZE | PUNCH_HOLE */,
+				     from, to - from) :
+			   ftruncate(self->fd, from);
+		why = errno;
+		_exit((err ? why : 0) | (nth && fail_done() ? INJECTED : 0));
+	}
+
+	status = wait_child(pid);
+	if (status < 0)
+		return status;
+	*injected = status & INJECTED;
+	return -(status & ~INJECTED);
+}
+
+static int cut_file(struct _test_data_vswap_shmem *self, off_t from, off_t to)
+{
+	bool injected;
+
+	return cut_file_failing(self, from, to, 0, &injected);
 }
 
 /*
@@ -299,24 +338,63 @@ static void run_cut(struct __test_metadata *_metadata,
 	EXPECT_TRUE(check_whole(self, size));
 }
 
+/*
+ * Others read the file when its cgroup can't have a page, and nobody is there to be
+ * killed for one: wherever it is in a large folio, they get an error in time.
+ */
+VSWAP_TEST(vswap_shmem, read_without_memory)
+{
+	int nr_failed = 0;
+
+	ASSERT_TRUE(write_whole(self, variant->pattern, 34));
+	ASSERT_TRUE(push_out(self));
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "0"), 0);
+	/* What CPUs have been charged for in advance may do for some pages */
+	for (size_t i = 5; i < NR && nr_failed < 3; i += FOLIO + 1) {
+		pid_t pid = fork();
+		int err;
+
+		if (!pid)
+			_exit(pread(self->fd, self->got, 1, i * page_size) < 0 ? errno : 0);
+		err = wait_child(pid);
+		EXPECT_TRUE(err == 0 || err == ENOMEM)
+			TH_LOG("page %zu: %d", i, err);
+		nr_failed += err == ENOMEM;
+		if (err < 0)
+			break;
+	}
+	EXPECT_EQ(nr_failed, 3);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_TRUE(check_whole(self, NR * page_size));
+}
+
 /* A limit is no reason either to kill somebody who has not even asked for memory. */
 VSWAP_TEST(vswap_shmem, cut_at_limit)
 {
 	off_t size = NR * page_size;
-	char limit[32];
-	int status;
+	long max = 0, hit = 0;
+	int status, ready[2];
+	char limit[32], c;
+	cpu_set_t one;
 	pid_t pid;
 
+	/* What a CPU has been charged for in advance is no more than that of one */
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
 	ASSERT_TRUE(write_whole(self, variant->pattern, 33));
 	ASSERT_TRUE(push_out(self));
+	ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+	ASSERT_EQ(pipe(ready), 0);
 	pid = fork();
 	if (!pid) {
-		if (!cgroup_write(self->cgroup, "cgroup.procs", "0"))
+		if (!cgroup_write(self->cgroup, "cgroup.procs", "0") &&
+		    write(ready[1], "r", 1) == 1)
 			pause();
 		_exit(1);
 	}
 	/* It has some pages, which can't leave */
-	usleep(100000);
+	ASSERT_EQ(read(ready[0], &c, 1), 1);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
 	for (int i = 0; i < 10; i++) {
@@ -325,8 +403,20 @@ VSWAP_TEST(vswap_shmem, cut_at_limit)
 		ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", limit), 0);
 		usleep(20000);
 	}
-	for (int i = 1; i <= 8; i++) {
-		size -= 2 * FOLIO * page_size - 100;
+	/* Each of these makes it a page more, until there is no room for one ... */
+	for (int i = NR - 1; i >= 2 * (int)FOLIO && hit < 8; i--) {
+		long from = i * page_size + 100;
+
+		ASSERT_EQ(cut_file(self, from, from + 100), 0);
+		memset(self->want + from, 0, 100);
+		hit += cgroup_read_key(self->cgroup, "memory.events", "max") > max;
+		max = cgroup_read_key(self->cgroup, "memory.events", "max");
+	}
+	EXPECT_EQ(hit, 8);
+	/* ... and these one less after that */
+	size = 2 * FOLIO * page_size;
+	for (int i = 0; i < 4; i++) {
+		size -= FOLIO / 2 * page_size - 100;
 		ASSERT_EQ(cut_file(self, size, 0), 0);
 	}
 	EXPECT_EQ(cgroup_read_key(self->cgroup, "memory.events", "oom_kill"), 0);
@@ -357,6 +447,67 @@ VSWAP_TEST(vswap_shmem, cut_with_memory)
 		if (wanted(variant, i))
 			run_cut(_metadata, self, &cuts[i], variant->pattern, true);
 	}
+}
+
+/* A cut that failed may have removed some pages, but no byte that was to stay. */
+static bool check_failed(struct _test_data_vswap_shmem *self, off_t from, off_t to)
+{
+	off_t size = NR * page_size;
+
+	if (pread(self->fd, self->got, size, 0) != size)
+		return false;
+	for (off_t i = from; i < (to ?: size); i++) {
+		if (!self->got[i])
+			self->want[i] = 0;
+	}
+	return check_whole(self, size);
+}
+
+/* With no memory at all it fails, or it does without. */
+static void cut_failing(struct __test_metadata *_metadata,
+			struct _test_data_vswap_shmem *self, const struct cut *cut,
+			enum pattern pattern)
+{
+	off_t start = (NR / 2) * page_size, size = NR * page_size;
+	off_t from = start + cut->first * page_size + cut->first_bytes;
+	off_t to = cut->last ? start + cut->last * page_size + cut->last_bytes : 0;
+	bool injected = true;
+	int nth, failed = 0;
+
+	for (nth = 1; injected && nth < 100; nth++) {
+		int err;
+
+		ASSERT_TRUE(write_whole(self, pattern, nth));
+		ASSERT_TRUE(push_out(self));
+		err = cut_file_failing(self, from, to, nth, &injected);
+		if (err) {
+			EXPECT_EQ(err, -ENOMEM);
+			EXPECT_TRUE(injected);
+			EXPECT_TRUE(check_failed(self, from, to));
+			failed++;
+			continue;
+		}
+		memset(self->want + from, 0, (to ?: size) - from);
+		ASSERT_EQ(ftruncate(self->fd, size), 0);
+		EXPECT_TRUE(check_whole(self, size));
+	}
+	TH_LOG("%s: %d allocations failed, %d cuts", cut->name, nth - 2, failed);
+	EXPECT_FALSE(injected);
+	/* With readahead, the page is asked for once more */
+	EXPECT_GT(self->ahead ? nth - 2 : failed, 0);
+}
+
+VSWAP_TEST(vswap_shmem, cut_failing)
+{
+	const char *why = fault_setup();
+
+	if (why)
+		SKIP(return, "%s", why);
+	if (variant->nr != 1 && !run_all())
+		SKIP(return, "only with VSWAP_ALL=1");
+	/* One that needs a page, and one that needs two */
+	cut_failing(_metadata, self, &cuts[1], variant->pattern);
+	cut_failing(_metadata, self, &cuts[10], variant->pattern);
 }
 
 struct reader {

@@ -356,14 +356,25 @@ static inline long cgroup_read_key(const char *path, const char *file,
 	return read_key(name, key);
 }
 
+/*
+ * By its statistics reclaim decides whether to look at active pages. They are as old
+ * as the last flush, some seconds; reading brings them up to date.
+ */
+static inline void cgroup_settle(const char *cgroup)
+{
+	cgroup_read_key(cgroup, "memory.stat", "anon");
+}
+
 /* Pages stay in the swap cache when they have been written: have them dropped. */
 static inline void drop_swap_cache(const char *cgroup, size_t nr)
 {
 	char bytes[32];
 
 	snprintf(bytes, sizeof(bytes), "%zu", nr * page_size);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
+		cgroup_settle(cgroup);
 		cgroup_write(cgroup, "memory.reclaim", bytes);
+	}
 }
 
 /*
