@@ -109,17 +109,25 @@ static unsigned long vswap_nr_anon(struct mem_cgroup *memcg, int nid)
 }
 
 /* For a while, or until much of what there is to try has not been tried. */
-static bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
+static noinline bool vswap_still_given_up(struct vswap_trial *trial,
+					  struct mem_cgroup *memcg, int nid)
 {
-	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long until = trial ? READ_ONCE(trial->until) : 0;
 	unsigned long size;
 
-	if (!until || !time_before(jiffies, until))
+	if (!time_before(jiffies, READ_ONCE(trial->until)))
 		return false;
 
 	size = READ_ONCE(trial->size);
 	return vswap_nr_anon(memcg, nid) <= size + max(size / 4, VSWAP_OFF_LRU);
+}
+
+/* Asked for each page that is swapped out: it hardly ever is */
+static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
+{
+	struct vswap_trial *trial = vswap_trial(memcg, nid);
+
+	return trial && unlikely(READ_ONCE(trial->until)) &&
+	       vswap_still_given_up(trial, memcg, nid);
 }
 
 static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
@@ -175,7 +183,7 @@ void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 /* What zswap has room for, if the pages are as good or bad as those of late. */
 static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
 {
-	if (!vswap_usable() || vswap_gave_up(memcg, nid))
+	if (vswap_gave_up(memcg, nid))
 		return 0;
 
 	return mem_cgroup_zswap_headroom(memcg, zswap_headroom_pages());
@@ -284,7 +292,8 @@ long vswap_device_room(struct mem_cgroup *memcg)
  */
 long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
-	if (vswap_device_room(memcg) || vswap_zswap_room(memcg, nid))
+	if (vswap_device_room(memcg) ||
+	    (vswap_usable() && vswap_zswap_room(memcg, nid)))
 		return SWAPFILE_CLUSTER;
 
 	return 0;
