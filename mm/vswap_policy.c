@@ -194,9 +194,10 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  * @folio: the folio, in the swap cache.
  * @nr_pages: number of its pages that zswap has tried and does not take.
  *
- * Nor those for which it could not have memory: where memory is at its end, reclaim
- * would not give up otherwise for a long time. That there is no room left reclaim
- * is told right away. With room on a device, the page goes there.
+ * Other reasons for which it may not take a page say nothing about the next one:
+ * that there is no room left reclaim is told right away, and memory that zswap
+ * could not have at the moment somebody else may have used up. With room on a
+ * device, the page goes there.
  *
  * Context: The caller holds the folio lock.
  */

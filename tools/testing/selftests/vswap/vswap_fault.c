@@ -35,6 +35,46 @@ VSWAP_TEST(vswap_fault, out)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* That zswap had no memory for them does not mean that pages can't be compressed. */
+VSWAP_TEST(vswap_fault, out_without_memory)
+{
+	const size_t nr = 5 * NR;
+	const char *why = fault_setup();
+	char *p = map_region(nr, false), *q = map_region(1, false);
+	long declined = vswap_stat("declined"), give_up = vswap_stat("give_up");
+	int fd = open("/proc/self/make-it-fail", O_WRONLY);
+
+	if (!why && fd < 0)
+		why = "no /proc/self/make-it-fail";
+	if (why)
+		SKIP(return, "%s", why);
+	/* There is a swap table then, so that the pages get as far as zswap */
+	fill_region(q, 1, PATTERN_QUARTER, 1);
+	ASSERT_EQ(swap_out(q, 1), 1);
+	fill_region(p, nr, PATTERN_QUARTER, 2);
+	write_file(FAILSLAB "task-filter", "Y");
+	write_file(FAILSLAB "times", "-1");
+	write_file(FAILSLAB "probability", "100");
+	for (int i = 0; i < 4; i++) {
+		ASSERT_EQ(pwrite(fd, "1", 1, 0), 1);
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		ASSERT_EQ(pwrite(fd, "0", 1, 0), 1);
+		/* They stay in the swap cache, where the next one does not see them */
+		EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
+	}
+	write_file(FAILSLAB "probability", "0");
+	write_file(FAILSLAB "task-filter", "N");
+	close(fd);
+
+	EXPECT_GT(vswap_stat("declined"), declined + 2 * (long)nr);
+	EXPECT_EQ(vswap_stat("give_up"), give_up);
+	EXPECT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
+	munmap(p, nr * page_size);
+	munmap(q, page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* Swap out a huge page with the @nth allocation failing; its data stays right. */
 static bool fail_huge(char *p, size_t nr, int nth, int *nr_failed)
 {

@@ -13,10 +13,11 @@ overcommit=$(cat /proc/sys/vm/overcommit_memory)
 total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 fail=0 n=0
 
-# Run push in a shell that is killed first, so that nobody else is.
+# Run push in a shell that is killed first, so that nobody else is. Debug kernels in an
+# emulator take minutes for it.
 hog()
 {
-	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 300 ./push $*" >/dev/null 2>&1
+	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 600 ./push $*" >/dev/null 2>&1
 	echo $?
 }
 
