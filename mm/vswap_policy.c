@@ -222,18 +222,18 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
  */
 void vswap_oom_victim_gone(void)
 {
+	struct mem_cgroup *memcg = get_mem_cgroup_from_current();
 	struct vswap_trial *trial;
 	int nid;
 
-	rcu_read_lock();
 	for_each_node_state(nid, N_MEMORY) {
-		trial = vswap_trial(mem_cgroup_from_task(current), nid);
+		trial = vswap_trial(memcg, nid);
 		if (!trial)
 			continue;
 		atomic_long_set(&trial->declined, 0);
 		WRITE_ONCE(trial->until, 0);
 	}
-	rcu_read_unlock();
+	mem_cgroup_put(memcg);
 }
 
 /*
