@@ -122,9 +122,8 @@ static bool vswap_split(struct folio *folio, struct list_head *folio_list)
  */
 int vswap_keep(struct folio *folio, struct list_head *folio_list)
 {
-	unsigned int nr = folio_nr_pages(folio), stored;
+	unsigned int stored = vswap_pages_stored(folio);
 
-	stored = vswap_pages_stored(folio);
 	if (stored)
 		vswap_note_taken(folio, stored);
 	if (folio_swap_is_virtual(folio)) {
