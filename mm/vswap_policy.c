@@ -21,6 +21,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/pgtable.h>
 #include <linux/swap.h>
 #include <linux/vswap.h>
 #include <linux/zswap.h>
@@ -42,7 +43,7 @@
  * So many pages are allowed for that are on no LRU list, as they are in the hands
  * of reclaim or of MADV_PAGEOUT, which takes a page table's worth at a time.
  */
-#define VSWAP_OFF_LRU		((unsigned long)SWAPFILE_CLUSTER)
+#define VSWAP_OFF_LRU		((unsigned long)PTRS_PER_PTE)
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 

@@ -148,3 +148,14 @@ show_parts()
 		echo
 	done
 }
+
+# The results that failed once more, where they are found: in the end
+show_failed()
+{
+	local name
+
+	for name in "${parts[@]}"; do
+		[ -f "$build/parts/$name.out" ] || continue
+		sed -n "/# SKIP/d; s/^[# ]*not ok/# $name: not ok/p" "$build/parts/$name.out"
+	done
+}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Everything that can be tested, as KTAP, a table of the parts, and one line with the
-# sum at the end. TESTS picks some of what is in $usual and $long below; --all is
+# Everything that can be tested, as KTAP, a table of the parts, what has failed, and one
+# line with the sum at the end. TESTS picks some of what is in $usual and $long below; --all is
 # the first two, and has the guests run what their tests leave out as too long otherwise,
 # and the debug kernel all of the tests.
 # usage: test.sh [--all]
@@ -157,6 +157,7 @@ run_parts "${PARALLEL:-$jobs}"
 echo
 show_parts
 echo "# all              $SECONDS s"
+show_failed
 sum()
 {
 	results "$1" "$build"/parts/*.results

@@ -14,6 +14,7 @@ static int ask_reclaim(const char *cgroup, size_t bytes)
 	char text[64];
 
 	snprintf(text, sizeof(text), "%zu swappiness=max", bytes);
+	cgroup_settle(cgroup);
 	return cgroup_write(cgroup, "memory.reclaim", text);
 }
 
