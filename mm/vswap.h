@@ -126,10 +126,26 @@ bool vswap_plain_allowed(struct folio *folio);
 long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
 void vswap_oom_victim_gone(void);
-void vswap_note_taken(struct folio *folio, unsigned int nr_pages);
+void __vswap_note_taken(struct folio *folio, unsigned int nr_pages);
 void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages);
 enum vswap_mode vswap_get_mode(void);
 void vswap_set_mode(enum vswap_mode mode);
+
+extern bool vswap_has_declined;
+
+/**
+ * vswap_note_taken - Note that pages of a folio were swapped out without a device.
+ * @folio: the folio, in the swap cache.
+ * @nr_pages: number of its pages.
+ *
+ * Context: The caller holds the folio lock.
+ */
+static inline void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
+{
+	/* Where nothing was declined, there is nothing to make up for */
+	if (unlikely(READ_ONCE(vswap_has_declined)))
+		__vswap_note_taken(folio, nr_pages);
+}
 
 /* Large folios that zswap takes in part: mm/vswap_split.c */
 unsigned int vswap_pages_stored(struct folio *folio);
@@ -187,6 +203,7 @@ void vswap_free_slot(swp_entry_t swp, unsigned long word);
 swp_entry_t vswap_peek_slot(swp_entry_t swp);
 bool vswap_slot_is_synchronous(swp_entry_t slot);
 bool vswap_is_synchronous(swp_entry_t swp);
+bool vswap_folio_is_synchronous(struct folio *folio);
 swp_entry_t vswap_slot_owner(swp_entry_t slot);
 void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp);
 int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb);
@@ -359,6 +376,11 @@ static inline swp_entry_t vswap_peek_slot(swp_entry_t swp)
 }
 
 static inline bool vswap_is_synchronous(swp_entry_t swp)
+{
+	return false;
+}
+
+static inline bool vswap_folio_is_synchronous(struct folio *folio)
 {
 	return false;
 }

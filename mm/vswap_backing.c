@@ -267,6 +267,10 @@ void vswap_release_folio(struct folio *folio)
 	if (!folio_swap_is_virtual(folio))
 		return;
 
+	/* Data comes there under the folio lock only: without a table there is none */
+	if (!READ_ONCE(__swap_entry_to_cluster(folio->swap)->backing))
+		return;
+
 	ci = swap_cluster_get_and_lock(folio);
 	vswap_release_slots(vswap_info, swp_offset(folio->swap),
 			    folio_nr_pages(folio));
@@ -333,9 +337,6 @@ enum vswap_backed vswap_page_backing(struct folio *folio, unsigned int first,
  */
 bool vswap_read_lost(struct folio *folio)
 {
-	if (!folio_swap_is_virtual(folio))
-		return false;
-
 	for (long i = 0; i < folio_nr_pages(folio); i++) {
 		struct page *page = folio_page(folio, i);
 		unsigned long word = vswap_get_backing(page_swap_entry(page));
@@ -390,7 +391,8 @@ bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
 
 /**
  * vswap_reads_alone - Must a page be read in a request of its own?
- * @folio: folio of one page to be read from a device, in the swap cache.
+ * @folio: folio of one page with a virtual slot, to be read from a device, in the
+ * swap cache.
  *
  * What failed before may have failed for the sake of a neighbour.
  *
@@ -399,8 +401,7 @@ bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
  */
 bool vswap_reads_alone(struct folio *folio)
 {
-	return folio_swap_is_virtual(folio) &&
-	       vswap_tb_has_failed(vswap_get_backing(folio->swap));
+	return vswap_tb_has_failed(vswap_get_backing(folio->swap));
 }
 
 /**

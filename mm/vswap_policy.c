@@ -47,6 +47,9 @@
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
+/* Has zswap declined a page for which there was no device, since boot? */
+bool vswap_has_declined __read_mostly;
+
 enum vswap_mode vswap_get_mode(void)
 {
 	return READ_ONCE(vswap_mode);
@@ -140,6 +143,8 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	if (!trial)
 		return;
 
+	if (!READ_ONCE(vswap_has_declined))
+		WRITE_ONCE(vswap_has_declined, true);
 	declined = atomic_long_add_return(nr_pages, &trial->declined);
 	if (declined == nr_pages)
 		WRITE_ONCE(trial->since, now);
@@ -158,14 +163,8 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	vswap_count_event(VSWAP_GIVE_UP);
 }
 
-/**
- * vswap_note_taken - Note that pages of a folio were swapped out without a device.
- * @folio: the folio, in the swap cache.
- * @nr_pages: number of its pages.
- *
- * Context: The caller holds the folio lock.
- */
-void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
+/* See vswap_note_taken(). */
+void __vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 {
 	struct vswap_trial *trial;
 	long declined;
@@ -267,13 +266,15 @@ long vswap_device_room(struct mem_cgroup *memcg)
 {
 	long nr = get_nr_device_swap_pages();
 
-	if (!swap_has_free_slots() || !mem_cgroup_zswap_writeback_enabled(memcg))
-		return 0;
-
 	/*
 	 * While a device is being switched off, the number is less by all that
 	 * is in use there, although others still have free slots: some.
 	 */
+	if (nr <= 0 && !swap_has_free_slots())
+		return 0;
+	if (!mem_cgroup_zswap_writeback_enabled(memcg))
+		return 0;
+
 	nr = clamp(nr, 1L, (long)SWAPFILE_CLUSTER);
 	return max(mem_cgroup_swap_margin(memcg, nr), 0L);
 }

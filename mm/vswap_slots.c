@@ -588,6 +588,12 @@ bool vswap_slot_is_synchronous(swp_entry_t slot)
 	return !si || data_race(si->flags & SWP_SYNCHRONOUS_IO);
 }
 
+static bool vswap_word_is_synchronous(unsigned long word)
+{
+	return !vswap_tb_is_slot(word) || vswap_tb_has_failed(word) ||
+	       vswap_slot_is_synchronous(vswap_tb_to_slot(word));
+}
+
 /**
  * vswap_is_synchronous - Is readahead pointless for a virtual slot?
  * @swp: virtual swap entry, need not be pinned.
@@ -601,10 +607,19 @@ bool vswap_slot_is_synchronous(swp_entry_t slot)
  */
 bool vswap_is_synchronous(swp_entry_t swp)
 {
-	unsigned long word = vswap_peek_word(swp);
+	return vswap_word_is_synchronous(vswap_peek_word(swp));
+}
 
-	return !vswap_tb_is_slot(word) || vswap_tb_has_failed(word) ||
-	       vswap_slot_is_synchronous(vswap_tb_to_slot(word));
+/**
+ * vswap_folio_is_synchronous - vswap_is_synchronous() for a folio.
+ * @folio: folio in the swap cache with a virtual slot.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: As for vswap_is_synchronous().
+ */
+bool vswap_folio_is_synchronous(struct folio *folio)
+{
+	return vswap_word_is_synchronous(vswap_get_backing(folio->swap));
 }
 
 /**

@@ -34,7 +34,7 @@ push_watched()
 }
 
 echo "TAP version 13"
-echo "1..10"
+echo "1..12"
 echo 24M >$cg/memory.limit_in_bytes
 echo 120M >$cg/memory.memsw.limit_in_bytes
 push_watched 80 slots_zswap
@@ -62,6 +62,39 @@ ok "pages are on the disk" $((held > 4000)) "$held"
 ok "memory+swap counts them once" $((most > 55 << 20 && most < 80 << 20)) "$most bytes at the most"
 swapoff /dev/ram0
 ok "the disk can be switched off" $(($? == 0)) ""
+
+# A disk that can't be read for a while: what was on it is read by somebody else, which
+# ends no process
+disk=/sys/kernel/config/nullb/memsw
+mount -t configfs configfs /sys/kernel/config
+mkdir $disk
+echo 64 >$disk/size
+for f in memory_backed power; do echo 1 >$disk/$f; done
+mkswap /dev/memsw >/dev/null && swapon /dev/memsw
+sh -c "echo 0 >$cg/cgroup.procs; exec /tests/vswap/push -w -p random 48" >/tmp/push.out 2>&1 &
+push=$!
+i=0
+while ! grep -q filled /tmp/push.out && [ $i -lt 300 ]; do
+	sleep 0.2
+	i=$((i + 1))
+done
+start=0
+while IFS='- ' read -r from to _; do
+	[ $((0x$to - 0x$from)) -lt $((48 << 20)) ] || start=$((0x$from >> 12))
+done </proc/$push/maps
+before=$(cat $cg/memory.memsw.usage_in_bytes)
+echo +8-131071 >$disk/badblocks
+dd if=/proc/$push/mem of=/dev/null bs=4096 skip=$start count=3000 \
+	conv=noerror 2>/tmp/dd.out
+after=$(cat $cg/memory.memsw.usage_in_bytes)
+failed=$(grep -c "dd: .*rror" /tmp/dd.out)
+ok "pages that can't be read stay counted" \
+	$((failed > 2000 && before - after < 1 << 20)) "$failed failed, $before bytes, then $after"
+echo -8-131071 >$disk/badblocks
+kill -USR1 $push
+wait $push
+ok "and come back with the disk" $(($? == 0)) "$(tail -n 1 /tmp/push.out)"
+swapoff /dev/memsw
 rmdir $cg
 ok "the cgroup can be removed" $(($? == 0)) ""
 exit $fail
