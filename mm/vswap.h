@@ -189,6 +189,7 @@ int vswap_unuse(struct swap_info_struct *si);
 bool vswap_folio_unused(struct folio *folio);
 
 /* Slots of devices behind virtual ones: mm/vswap_slots.c */
+bool vswap_has_slots(struct folio *folio);
 bool vswap_back_folio(struct folio *folio);
 bool vswap_may_write(struct folio *folio, bool allowed);
 swp_entry_t vswap_backing_range(struct folio *folio, unsigned int first,

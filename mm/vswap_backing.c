@@ -236,7 +236,7 @@ void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
 
 	ci = __swap_offset_to_cluster(si, offset);
 	lockdep_assert_held(&ci->lock);
-	table = ci->backing;
+	table = READ_ONCE(ci->backing);
 	if (!table)
 		return;
 
@@ -369,7 +369,7 @@ bool vswap_read_lost(struct folio *folio)
 bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
 		       unsigned int nr)
 {
-	struct swap_table *table = ci->backing;
+	struct swap_table *table = READ_ONCE(ci->backing);
 
 	if (!table)
 		return false;

@@ -197,7 +197,7 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  * Other reasons for which it may not take a page say nothing about the next one:
  * that there is no room left reclaim is told right away, and memory that zswap
  * could not have at the moment somebody else may have used up. With room on a
- * device, the page goes there.
+ * device, the page goes there, and without it if it has a slot already.
  *
  * Context: The caller holds the folio lock.
  */
@@ -208,7 +208,8 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (!vswap_device_room(memcg) && !vswap_gave_up(memcg, nid))
+	if (!vswap_device_room(memcg) && !vswap_gave_up(memcg, nid) &&
+	    !(mem_cgroup_zswap_writeback_enabled(memcg) && vswap_has_slots(folio)))
 		vswap_try_failed(memcg, nid, nr_pages);
 	rcu_read_unlock();
 }

@@ -315,6 +315,25 @@ static bool vswap_back_by_single_slots(atomic_long_t *words, unsigned int nr,
 }
 
 /**
+ * vswap_has_slots - Can a folio be written to slots that it has already?
+ * @folio: folio in the swap cache with virtual slots.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: true if vswap_back_folio() has nothing to take.
+ */
+bool vswap_has_slots(struct folio *folio)
+{
+	swp_entry_t swp = folio->swap;
+
+	for (long i = 0; i < folio_nr_pages(folio); i++, swp.val++) {
+		if (!vswap_tb_is_good_slot(vswap_get_backing(swp)))
+			return false;
+	}
+
+	return true;
+}
+
+/**
  * vswap_back_folio - Put slots of devices behind the slots of a folio.
  * @folio: folio in the swap cache, with virtual slots, that holds their data.
  *
@@ -648,12 +667,13 @@ swp_entry_t vswap_slot_owner(swp_entry_t slot)
  */
 void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp)
 {
+	struct swap_table *table = READ_ONCE(ci->backing);
 	unsigned long word, want = rmap_to_swp_tb(swp);
 	swp_entry_t slot;
 
-	if (!ci->backing)
+	if (!table)
 		return;
-	word = atomic_long_read(&ci->backing->entries[swp_cluster_offset(swp)]);
+	word = atomic_long_read(&table->entries[swp_cluster_offset(swp)]);
 	if (!vswap_tb_is_slot(word))
 		return;
 

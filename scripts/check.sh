@@ -80,6 +80,23 @@ all_in_series()
 	done
 }
 
+# The cover letter names patches by their numbers
+cover_letter()
+{
+	local text words name patch
+
+	text=$(tr '\n' ' ' <"$top/patches/cover-letter")
+	while IFS=: read -r name words; do
+		patch=$(series_patches | grep -- "$name") || { echo "no patch $name"; return 1; }
+		patch=$((10#${patch%%-*}))
+		grep -qF "${words/N/$patch}" <<<"$text" || { echo "$name is $patch"; return 1; }
+	done <<-END
+	mm-add-a-virtual-swap-device:Patch N adds the device
+	mm-swap-give-folios-virtual-slots:N is the switch
+	mm-validate-virtual-swap-space:N a validator
+	END
+}
+
 # Files and Documentation paths that our documents and comments name exist
 references()
 {
@@ -104,6 +121,7 @@ shellcheck_scripts()
 echo "TAP version 13"
 t "every new file has its step" all_in_series
 t "every patch is signed off" signed_off
+t "the cover letter's numbers" cover_letter
 for p in $(series_patches); do
 	t "checkpatch: $p" checkpatch_patch "$p"
 done

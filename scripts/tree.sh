@@ -32,6 +32,15 @@ apply()
 	series_repository "$stage"
 	git ls-files >"$build/linux.files.new"
 
+	# No links where somebody may come to edit in place, which would write
+	# through to the pristine source
+	sed 's,[^/]*$,,' "$build/linux.files.new" | sort -u | while read -r f; do
+		[ ! -d "$applied/$f" ] || find "$applied/$f" -maxdepth 1 -type f -links +1
+	done | while read -r f; do
+		cp -p "$f" "$f.copy"
+		mv "$f.copy" "$f"
+	done
+
 	# What an earlier series touched and this one does not
 	touch "$build/linux.files"
 	sort "$build/linux.files" "$build/linux.files.new" "$build/linux.files.new" |

@@ -122,6 +122,7 @@ VSWAP_TEST(vswap_fault, in)
 {
 	const char *why = fault_setup();
 	char *p = map_region(NR, false);
+	int nr_failed = 0;
 
 	if (why)
 		SKIP(return, "%s", why);
@@ -130,9 +131,10 @@ VSWAP_TEST(vswap_fault, in)
 		ASSERT_EQ(swap_out(p, NR), NR);
 		fail_arm(nth);
 		madvise(p, NR * page_size, MADV_POPULATE_READ);
-		fail_done();
+		nr_failed += fail_done();
 		ASSERT_EQ(check_region(p, NR, PATTERN_MIXED, nth), NR);
 	}
+	TH_LOG("%d failed", nr_failed);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -192,6 +194,7 @@ VSWAP_TEST(vswap_fault, writeback)
 	char *p = map_region(4 * NR, false), *q = map_region(NR, false);
 	struct disk disk = { .fd = -1 };
 	long written = vm_events("zswpwb");
+	int nr_failed = 0;
 
 	if (!why)
 		why = disk_setup(&disk, 0, 64 * NR);
@@ -206,12 +209,13 @@ VSWAP_TEST(vswap_fault, writeback)
 		fill_region(q, NR, PATTERN_QUARTER, nth + 1);
 		fail_arm(nth);
 		madvise(q, NR * page_size, MADV_PAGEOUT);
-		fail_done();
+		nr_failed += fail_done();
 		wait_writeback();
 		ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
 		ASSERT_EQ(check_region(p, 4 * NR, PATTERN_QUARTER, nth), 4 * NR);
 		ASSERT_EQ(check_region(q, NR, PATTERN_QUARTER, nth + 1), NR);
 	}
+	TH_LOG("%d failed", nr_failed);
 	EXPECT_GT(vm_events("zswpwb"), written + 64);
 	munmap(p, 4 * NR * page_size);
 	munmap(q, NR * page_size);

@@ -449,7 +449,8 @@ VSWAP_TEST(vswap_reclaim, after_kill)
 		EXPECT_EQ(WIFSIGNALED(status), !i);
 		EXPECT_TRUE(WIFSIGNALED(status) || !WEXITSTATUS(status));
 		EXPECT_EQ(oom_kills(child), 1);
-		EXPECT_GT(vswap_stat("give_up"), given_up);
+		if (!i)
+			EXPECT_GT(vswap_stat("give_up"), given_up);
 	}
 	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
 		usleep(20000);
