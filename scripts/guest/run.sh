@@ -74,16 +74,23 @@ b=$!
 while [ "$(cat /tmp/random.out /tmp/mixed.out | wc -l)" -lt 2 ] && kill -0 $a $b 2>/dev/null; do
 	sleep 1
 done
+# zswap keeps such pages as they are until it has to make room
 disk=$(disk_mb)
-[ "$disk" -gt $((total / 8)) ] || fail "too little went to the disk"
+kept=$(($(cat /sys/kernel/debug/zswap/stored_incompressible_pages) / 256))
+if [ $((disk + kept)) -le $((total / 8)) ] || [ "$disk" = 0 ]; then
+	fail "too little went to the disk"
+fi
 echo "in use                   $random MB that can't be compressed, $mixed MB that can"
 echo "swapped out              $(mb "$(stat slots_used)")"
 echo "  compressed by zswap    $(mb "$(stat slots_zswap)")"
+echo "  as they are, in zswap  $kept MB"
 echo "  on the disk            $disk MB"
 
 echo
 echo "3. The disk is switched off, everything is still in use"
 echo
+# What zswap keeps as it is can't leave any more: it may have the room of that on top
+echo 60 >/sys/module/zswap/parameters/max_pool_percent
 start=$(awk '{ print $1 }' /proc/uptime)
 swapoff /dev/vda || fail "swapoff: $?"
 end=$(awk '{ print $1 }' /proc/uptime)
