@@ -13,6 +13,12 @@ mb()
 	awk -v n="$1" 'BEGIN { printf "%d MB", n / 256 }'
 }
 
+# What zswap holds as it is
+kept_mb()
+{
+	echo $(($(cat /sys/kernel/debug/zswap/stored_incompressible_pages) / 256))
+}
+
 disk_mb()
 {
 	awk '$1 == "/dev/vda" { print int($4 / 1024) }' /proc/swaps
@@ -76,13 +82,13 @@ while [ "$(cat /tmp/random.out /tmp/mixed.out | wc -l)" -lt 2 ] && kill -0 $a $b
 done
 # zswap keeps such pages as they are until it has to make room
 disk=$(disk_mb)
-kept=$(($(cat /sys/kernel/debug/zswap/stored_incompressible_pages) / 256))
+kept=$(kept_mb)
 if [ $((disk + kept)) -le $((total / 8)) ] || [ "$disk" = 0 ]; then
 	fail "too little went to the disk"
 fi
 echo "in use                   $random MB that can't be compressed, $mixed MB that can"
 echo "swapped out              $(mb "$(stat slots_used)")"
-echo "  compressed by zswap    $(mb "$(stat slots_zswap)")"
+echo "  compressed by zswap    $(($(stat slots_zswap) / 256 - kept)) MB"
 echo "  as they are, in zswap  $kept MB"
 echo "  on the disk            $disk MB"
 
@@ -96,7 +102,7 @@ swapoff /dev/vda || fail "swapoff: $?"
 end=$(awk '{ print $1 }' /proc/uptime)
 echo "swapoff                  $(awk -v a="$start" -v b="$end" 'BEGIN { printf "%.1f s", b - a }')"
 echo "swapped out              $(mb "$(stat slots_used)")"
-echo "  compressed by zswap    $(mb "$(stat slots_zswap)")"
+echo "  compressed by zswap    $(($(stat slots_zswap) / 256 - $(kept_mb))) MB"
 kill -USR1 $a $b
 wait $a || fail "push: $?"
 wait $b || fail "push: $?"
