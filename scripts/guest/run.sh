@@ -95,8 +95,6 @@ echo "  on the disk            $disk MB"
 echo
 echo "3. The disk is switched off, everything is still in use"
 echo
-# What zswap keeps as it is can't leave any more: it may have the room of that on top
-echo 60 >/sys/module/zswap/parameters/max_pool_percent
 start=$(awk '{ print $1 }' /proc/uptime)
 swapoff /dev/vda || fail "swapoff: $?"
 end=$(awk '{ print $1 }' /proc/uptime)

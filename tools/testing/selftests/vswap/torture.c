@@ -550,9 +550,8 @@ static void finish(long slots, long out)
 	result("devices are off", !disks_off());
 	remove_cgroups();
 	slots += others_slots();
-	/* What was being written when its owner went is kept until reclaim finds it */
-	drop_swap_cache(TORTURE_CGROUP, torture->nr_workers * torture->worker_pages);
-	result("no slot is left", wait_slots(slots) <= slots);
+	result("no slot is left",
+	       !slots_left(slots, torture->nr_workers * torture->worker_pages));
 	result("nothing is lost", vswap_stat("lost") == 0);
 	if (access(VALIDATE, R_OK))
 		skip("structures are consistent", "no " VALIDATE);

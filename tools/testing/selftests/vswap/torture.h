@@ -136,6 +136,9 @@ int in_child_process(int (*run)(void *arg), void *arg);
 /* torture_work.c */
 void work(int nr, unsigned long turn);
 
+/* torture_left.c: are more slots in use than @expected? Has @nr_pages reclaimed. */
+bool slots_left(long expected, size_t nr_pages);
+
 /* torture_disk.c, torture_chaos.c: a process each, and whether it applies here */
 struct chaos {
 	const char *name;

@@ -139,6 +139,50 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 }
 
 /*
+ * Where it can't leave zswap any more, it is not in the way of what compresses, which
+ * zswap's limit holds for still. With a disk it counts again, and leaves.
+ */
+VSWAP_TEST(vswap_device, incompressible_stranded)
+{
+	const long limit = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 100;
+	const size_t nr = limit + limit / 5, nr_more = 8 * limit;
+	char *p = map_region(nr, false), *q = map_region(nr_more, false);
+	long kept, pool;
+
+	ASSERT_LT(nr + NR, NR_DISK);
+	fill_region(p, nr, PATTERN_RANDOM, 22);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	ASSERT_EQ(disk_off(&self->disk[0]), 0);
+	kept = read_num(ZSWAP_DEBUG "stored_incompressible_pages");
+	ASSERT_GE(kept, nr);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
+
+	fill_region(q, nr_more, PATTERN_QUARTER, 22);
+	EXPECT_EQ(swap_out(q, NR), NR);
+	for (size_t i = NR; i + NR <= nr_more; i += NR)
+		try_swap_out(q + i * page_size, NR);
+	EXPECT_LT(count_swapped(q, nr_more), nr_more / 2 + nr_more / 4);
+	pool = read_num(ZSWAP_DEBUG "pool_total_size") / page_size;
+	EXPECT_GE(pool - kept, limit / 2);
+	EXPECT_LE(pool - kept, limit + NR);
+	EXPECT_EQ(read_num(ZSWAP_DEBUG "stored_incompressible_pages"), kept);
+
+	ASSERT_EQ(disk_on(&self->disk[0], 10), 0);
+	for (int i = 0; i < 500 && pool > limit; i++) {
+		fill_region(q, NR, PATTERN_QUARTER, 22);
+		try_swap_out(q, NR);
+		usleep(10000);
+		pool = read_num(ZSWAP_DEBUG "pool_total_size") / page_size;
+	}
+	EXPECT_LE(pool, limit);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 22), nr);
+	EXPECT_EQ(check_region(q, nr_more, PATTERN_QUARTER, 22), nr_more);
+	munmap(p, nr * page_size);
+	munmap(q, nr_more * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
  * Write and check 8 MB that don't compress, in a child with memory for 4 MB in a cgroup
  * of its own, whose name goes to @cgroup; how the child ended, -1 if not at all.
  */

@@ -227,6 +227,40 @@ static void lost(struct bad *bad)
 	again(bad, lose_once);
 }
 
+/*
+ * zswap gets more pages that it can only keep as they are than its limit is, and then
+ * there is no disk any more that they could go to. 0 if that is so for a while.
+ */
+static int strand_once(struct bad *bad)
+{
+	size_t nr = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 90;
+	char *p = map_region(nr, false);
+	int err = 0;
+
+	enter(bad->cgroup);
+	fill_region(p, nr, PATTERN_RANDOM, 70);
+	if (swap_out(p, nr) != nr)
+		return 3;
+	if (disk_off(&bad->disk))
+		return 4;
+	set_zswap("max_pool_percent", "1");
+	if (read_num(ZSWAP_DEBUG "stored_incompressible_pages") < (long)nr * 95 / 100)
+		err = 5;
+	usleep(500000);
+	set_zswap("max_pool_percent", "20");
+	if (check_region(p, nr, PATTERN_RANDOM, 70) != nr)
+		err = 6;
+	munmap(p, nr * page_size);
+	if (disk_on(&bad->disk, 10))
+		err = 7;
+	return err;
+}
+
+static void strands(struct bad *bad)
+{
+	again(bad, strand_once);
+}
+
 /* Pages of a file that zswap has, and then can't decompress for this task. */
 static int spoil_once(struct bad *bad)
 {
@@ -383,6 +417,12 @@ FIXTURE_VARIANT_ADD(vswap_isolation, lost) {
 	.mode = "always",
 };
 
+FIXTURE_VARIANT_ADD(vswap_isolation, strands) {
+	.worst = strands,
+	.disk = true,
+	.mode = "auto",
+};
+
 FIXTURE_VARIANT_ADD(vswap_isolation, spoilt) {
 	.worst = spoilt,
 	.mode = "auto",
@@ -453,6 +493,7 @@ FIXTURE_TEARDOWN(vswap_isolation)
 		disk_remove(&bad->below);
 	}
 	past_zswap(false);
+	set_zswap("max_pool_percent", "20");
 	cgroup_leave(bad->cgroup);
 	cgroup_leave(self->good);
 	EXPECT_EQ(vswap_validate(), 0);
