@@ -124,6 +124,7 @@ static inline bool swap_entry_is_virtual(swp_entry_t entry)
 bool vswap_wanted(struct folio *folio);
 bool vswap_plain_allowed(struct folio *folio);
 long vswap_device_room(struct mem_cgroup *memcg);
+long vswap_folio_room(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
 void vswap_oom_victim_gone(void);
 void __vswap_note_taken(struct folio *folio, unsigned int nr_pages);
@@ -148,7 +149,7 @@ static inline void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 }
 
 /* Large folios that zswap takes in part: mm/vswap_split.c */
-unsigned int vswap_pages_stored(struct folio *folio);
+bool vswap_split_helps(struct folio *folio);
 int vswap_keep(struct folio *folio, struct list_head *folio_list);
 
 /* The swap layer's side: mm/vswap.c */
@@ -265,9 +266,9 @@ static inline void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 {
 }
 
-static inline unsigned int vswap_pages_stored(struct folio *folio)
+static inline bool vswap_split_helps(struct folio *folio)
 {
-	return 0;
+	return false;
 }
 
 static inline int vswap_keep(struct folio *folio, struct list_head *folio_list)

@@ -197,7 +197,7 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  * Other reasons for which it may not take a page say nothing about the next one:
  * that there is no room left reclaim is told right away, and memory that zswap
  * could not have at the moment somebody else may have used up. With room on a
- * device, the page goes there, and without it if it has a slot already.
+ * device for all of the folio, it goes there, and without it if it has slots already.
  *
  * Context: The caller holds the folio lock.
  */
@@ -208,7 +208,8 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (!vswap_device_room(memcg) && !vswap_gave_up(memcg, nid) &&
+	if (vswap_device_room(memcg) < folio_nr_pages(folio) &&
+	    !vswap_gave_up(memcg, nid) &&
 	    !(mem_cgroup_zswap_writeback_enabled(memcg) && vswap_has_slots(folio)))
 		vswap_try_failed(memcg, nid, nr_pages);
 	rcu_read_unlock();
@@ -278,6 +279,24 @@ long vswap_device_room(struct mem_cgroup *memcg)
 
 	nr = clamp(nr, 1L, (long)SWAPFILE_CLUSTER);
 	return max(mem_cgroup_swap_margin(memcg, nr), 0L);
+}
+
+/**
+ * vswap_folio_room - How many slots of devices may a folio take?
+ * @folio: folio, locked.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: See vswap_device_room().
+ */
+long vswap_folio_room(struct folio *folio)
+{
+	long room;
+
+	rcu_read_lock();
+	room = vswap_device_room(folio_memcg(folio));
+	rcu_read_unlock();
+
+	return room;
 }
 
 /**

@@ -5,7 +5,8 @@
  * One page that can't be compressed must not keep all others in memory. Where no
  * device takes a large folio as a whole, zswap keeps those of its pages that it
  * can, and the folio is split: reclaim frees these pages, the others stay. A folio
- * of which zswap takes nothing stays whole.
+ * of which zswap takes nothing stays whole, unless devices have slots for some of
+ * its pages.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -21,14 +22,8 @@ static bool vswap_page_stored(struct page *page)
 	return vswap_tb_is_zswap(vswap_get_backing(page_swap_entry(page)));
 }
 
-/**
- * vswap_pages_stored - How many pages of a folio does zswap hold?
- * @folio: folio in the swap cache.
- *
- * Context: The caller holds the folio lock.
- * Return: Number of pages, 0 if the folio has plain slots.
- */
-unsigned int vswap_pages_stored(struct folio *folio)
+/* How many pages of a folio does zswap hold? None if the folio has plain slots. */
+static unsigned int vswap_pages_stored(struct folio *folio)
 {
 	unsigned int nr = 0;
 
@@ -39,6 +34,26 @@ unsigned int vswap_pages_stored(struct folio *folio)
 		nr += vswap_page_stored(folio_page(folio, i));
 
 	return nr;
+}
+
+/* Do some of its pages have room on devices, which all together have not? */
+static bool vswap_room_for_parts(struct folio *folio)
+{
+	long room = vswap_folio_room(folio);
+
+	return room && room < folio_nr_pages(folio);
+}
+
+/**
+ * vswap_split_helps - Can pages of a large folio leave without the others?
+ * @folio: folio in the swap cache that no backend took as a whole.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: true if zswap holds some, or devices have slots for some.
+ */
+bool vswap_split_helps(struct folio *folio)
+{
+	return vswap_pages_stored(folio) || vswap_room_for_parts(folio);
 }
 
 /* Let go of what an earlier write has left behind the pages that zswap declined. */
@@ -58,6 +73,8 @@ static void vswap_release_unstored(struct folio *folio)
 /* Have a page that is not stored stay: it was isolated as a part of a large folio. */
 static void vswap_put_back(struct folio *folio)
 {
+	/* Whoever had it may have gone meanwhile */
+	folio_free_swap(folio);
 	folio_mark_dirty(folio);
 	folio_set_active(folio);
 	folio_unlock(folio);
@@ -113,7 +130,7 @@ static bool vswap_split(struct folio *folio, struct list_head *folio_list)
  * @folio: folio in the swap cache that is clean and neither stored nor written.
  * @folio_list: where to put the parts of it that reclaim can free.
  *
- * shmem folios can't be split here, see vswap_pages_stored() for them.
+ * shmem folios can't be split here, see vswap_split_helps() for them.
  *
  * Context: The caller holds the folio lock; the folio is not mapped, and isolated
  * unless @folio_list is NULL. Does not sleep.
@@ -131,7 +148,7 @@ int vswap_keep(struct folio *folio, struct list_head *folio_list)
 		vswap_count_event(VSWAP_DECLINED);
 	}
 
-	if (stored) {
+	if (stored || vswap_room_for_parts(folio)) {
 		if (vswap_split(folio, folio_list)) {
 			if (vswap_page_stored(&folio->page))
 				return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Torture: what is left when everybody has gone. */
+#include <ftw.h>
 #include <linux/kernel-page-flags.h>
 #include "torture.h"
 #include "vswap_util.h"
@@ -66,23 +67,28 @@ static void show_cached(void)
 	close(cgroup);
 }
 
-/* From the root cgroup, too, which is charged for what was read when its owner had gone. */
-static void reclaim(size_t nr_pages)
+/* The root may be a tmpfs: what is out of its files comes back when they are read. */
+static int read_root_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	char text[64];
+	static char buf[65536];
+	int fd = type == FTW_F && S_ISREG(st->st_mode) ? open(path, O_RDONLY) : -1;
 
-	drop_swap_cache(TORTURE_CGROUP, nr_pages);
-	snprintf(text, sizeof(text), "%zu swappiness=max", nr_pages * page_size);
-	write_file("/sys/devices/system/node/node0/reclaim", text);
+	if (fd < 0)
+		return 0;
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	close(fd);
+	return 0;
 }
 
-/* What was being read or written when its owner went is kept until reclaim finds it. */
+/* What was being written when its owner went is kept until reclaim finds it. */
 bool slots_left(long expected, size_t nr_pages)
 {
 	long left;
 
 	for (int i = 0; i < PATIENCE; i++) {
-		reclaim(nr_pages);
+		drop_swap_cache(TORTURE_CGROUP, nr_pages);
+		nftw("/", read_root_file, 20, FTW_MOUNT | FTW_PHYS);
 		left = vswap_stat("slots_used") - expected;
 		if (left <= 0) {
 			if (i)
