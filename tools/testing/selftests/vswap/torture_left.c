@@ -26,6 +26,7 @@ static const struct {
 	{ KPF_UNEVICTABLE, "unevictable" },
 	{ KPF_HWPOISON, "hwpoison" },
 	{ KPF_KSM, "ksm" },
+	{ 0, NULL },
 };
 
 static uint64_t of_page(int fd, unsigned long pfn)
@@ -52,7 +53,7 @@ static void show_cached(void)
 			if (!(all[i] >> KPF_SWAPCACHE & 1) || of_page(mapped, pfn) ||
 			    shown++ >= MAX_SHOWN)
 				continue;
-			for (size_t n = 0; n < sizeof(flags) / sizeof(flags[0]); n++) {
+			for (size_t n = 0; flags[n].name; n++) {
 				if (all[i] >> flags[n].bit & 1)
 					snprintf(text + strlen(text),
 						 sizeof(text) - strlen(text), " %s",
