@@ -92,11 +92,15 @@ static void vswap_count_split(struct folio *folio, unsigned int order)
 	count_mthp_stat(order, MTHP_STAT_SWPOUT_FALLBACK);
 }
 
-/* Split a folio that is unmapped, and have reclaim free what is stored. */
+/*
+ * Split a folio that is unmapped. Reclaim frees what is stored, and writes to devices
+ * what they have room for.
+ */
 static bool vswap_split(struct folio *folio, struct list_head *folio_list)
 {
 	unsigned int order = folio_order(folio);
 	struct page *page = &folio->page;
+	long room = vswap_folio_room(folio);
 
 	if (!order || !folio_test_anon(folio) || !folio_list)
 		return false;
@@ -109,8 +113,12 @@ static bool vswap_split(struct folio *folio, struct list_head *folio_list)
 		struct folio *part = page_folio(page + i);
 
 		if (!vswap_page_stored(page + i)) {
-			vswap_put_back(part);
-			continue;
+			if (room-- <= 0) {
+				vswap_put_back(part);
+				continue;
+			}
+			/* Goes to a device now, before another folio is split for it */
+			folio_mark_dirty(part);
 		}
 		folio_unlock(part);
 		list_add_tail(&part->lru, folio_list);
