@@ -196,8 +196,8 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  *
  * Other reasons for which it may not take a page say nothing about the next one:
  * that there is no room left reclaim is told right away, and memory that zswap
- * could not have at the moment somebody else may have used up. With room on a
- * device for all of the folio, it goes there, and without it if it has slots already.
+ * could not have at the moment somebody else may have used up. A folio that fits on
+ * devices goes there.
  *
  * Context: The caller holds the folio lock.
  */
@@ -206,11 +206,12 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 	int nid = folio_nid(folio);
 	struct mem_cgroup *memcg;
 
+	if (vswap_fits_devices(folio))
+		return;
+
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (vswap_device_room(memcg) < folio_nr_pages(folio) &&
-	    !vswap_gave_up(memcg, nid) &&
-	    !(mem_cgroup_zswap_writeback_enabled(memcg) && vswap_has_slots(folio)))
+	if (!vswap_gave_up(memcg, nid))
 		vswap_try_failed(memcg, nid, nr_pages);
 	rcu_read_unlock();
 }
@@ -297,6 +298,27 @@ long vswap_folio_room(struct folio *folio)
 	rcu_read_unlock();
 
 	return room;
+}
+
+/**
+ * vswap_fits_devices - Can all of a folio go to devices?
+ * @folio: folio in the swap cache with virtual slots.
+ *
+ * Context: The caller holds the folio lock.
+ * Return: true if there is room for all of it, or it has its slots already.
+ */
+bool vswap_fits_devices(struct folio *folio)
+{
+	struct mem_cgroup *memcg;
+	bool fits;
+
+	rcu_read_lock();
+	memcg = folio_memcg(folio);
+	fits = vswap_device_room(memcg) >= folio_nr_pages(folio) ||
+	       (mem_cgroup_zswap_writeback_enabled(memcg) && vswap_has_slots(folio));
+	rcu_read_unlock();
+
+	return fits;
 }
 
 /**

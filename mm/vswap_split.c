@@ -36,11 +36,9 @@ static unsigned int vswap_pages_stored(struct folio *folio)
 	return nr;
 }
 
-/* Do some of its pages have room on devices, which all together have not? */
-static bool vswap_room_for_parts(struct folio *folio)
+/* With slots of devices for so many of its pages, can some go there, but not all? */
+static bool vswap_room_for_parts(struct folio *folio, long room)
 {
-	long room = vswap_folio_room(folio);
-
 	return room && room < folio_nr_pages(folio);
 }
 
@@ -53,7 +51,8 @@ static bool vswap_room_for_parts(struct folio *folio)
  */
 bool vswap_split_helps(struct folio *folio)
 {
-	return vswap_pages_stored(folio) || vswap_room_for_parts(folio);
+	return vswap_pages_stored(folio) ||
+	       vswap_room_for_parts(folio, vswap_folio_room(folio));
 }
 
 /* Let go of what an earlier write has left behind the pages that zswap declined. */
@@ -94,13 +93,12 @@ static void vswap_count_split(struct folio *folio, unsigned int order)
 
 /*
  * Split a folio that is unmapped. Reclaim frees what is stored, and writes to devices
- * what they have room for.
+ * as many of the other pages as they have room for.
  */
-static bool vswap_split(struct folio *folio, struct list_head *folio_list)
+static bool vswap_split(struct folio *folio, long room, struct list_head *folio_list)
 {
 	unsigned int order = folio_order(folio);
 	struct page *page = &folio->page;
-	long room = vswap_folio_room(folio);
 
 	if (!order || !folio_test_anon(folio) || !folio_list)
 		return false;
@@ -127,7 +125,7 @@ static bool vswap_split(struct folio *folio, struct list_head *folio_list)
 	return true;
 }
 #else
-static bool vswap_split(struct folio *folio, struct list_head *folio_list)
+static bool vswap_split(struct folio *folio, long room, struct list_head *folio_list)
 {
 	return false;
 }
@@ -148,6 +146,7 @@ static bool vswap_split(struct folio *folio, struct list_head *folio_list)
 int vswap_keep(struct folio *folio, struct list_head *folio_list)
 {
 	unsigned int stored = vswap_pages_stored(folio);
+	long room = vswap_folio_room(folio);
 
 	if (stored)
 		vswap_note_taken(folio, stored);
@@ -156,8 +155,8 @@ int vswap_keep(struct folio *folio, struct list_head *folio_list)
 		vswap_count_event(VSWAP_DECLINED);
 	}
 
-	if (stored || vswap_room_for_parts(folio)) {
-		if (vswap_split(folio, folio_list)) {
+	if (stored || vswap_room_for_parts(folio, room)) {
+		if (vswap_split(folio, room, folio_list)) {
 			if (vswap_page_stored(&folio->page))
 				return 0;
 		} else if (folio_test_anon(folio)) {

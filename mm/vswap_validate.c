@@ -67,6 +67,12 @@ struct vswap_device_census {
 	unsigned long misplaced;		/* those on a list for others */
 };
 
+/* A cgroup, by its id. */
+struct vswap_charge {
+	unsigned long slots;	/* of devices that it owns */
+	unsigned long said;	/* that it is charged for, with its subtree */
+};
+
 /* What one walk has found; the system is quiet if the next finds the same. */
 struct vswap_census {
 	struct vswap_device_census device[MAX_SWAPFILES];
@@ -81,7 +87,7 @@ struct vswap_check {
 	struct seq_buf *report;
 	unsigned long errors;
 	bool sure;			/* report totals that disagree */
-	unsigned long *charged;		/* slots by the owner's id, or NULL */
+	struct vswap_charge *charges;	/* NULL if there are none */
 	struct vswap_census now, before;
 	unsigned long words[SWAPFILE_CLUSTER];	/* of one physical cluster */
 };
@@ -170,35 +176,66 @@ static bool vswap_slots_have_owners(void)
 	       cgroup_subsys_on_dfl(memory_cgrp_subsys);
 }
 
+/* Note what a cgroup is charged for, and whether that was noted before. */
+static bool vswap_read_charge(struct vswap_check *c, struct mem_cgroup *memcg)
+{
+	struct vswap_charge *charge = &c->charges[mem_cgroup_private_id(memcg)];
+	unsigned long before = charge->said;
+
+	charge->said = page_counter_read(&memcg->swap);
+	vswap_sum(c, charge->said);
+	return charge->said == before;
+}
+
+/* Slots pin the id of their owner, so whoever has no id any more is the owner of none. */
+static bool vswap_may_own(struct mem_cgroup *memcg)
+{
+	return !mem_cgroup_is_root(memcg) && mem_cgroup_private_id(memcg);
+}
+
+static bool vswap_read_charges(struct vswap_check *c)
+{
+	struct mem_cgroup *memcg = NULL;
+	bool same = true;
+
+	if (!c->charges)
+		return true;
+
+	while ((memcg = mem_cgroup_iter(NULL, memcg, NULL))) {
+		if (vswap_may_own(memcg))
+			same &= vswap_read_charge(c, memcg);
+	}
+
+	return same;
+}
+
 /* Does a cgroup have as many slots of devices as it is charged for? */
 static bool vswap_check_charge(struct vswap_check *c, struct mem_cgroup *memcg,
 			       unsigned long found)
 {
-	return vswap_check_total(c, "swap charge of cgroup id",
-				 mem_cgroup_private_id(memcg),
-				 page_counter_read(&memcg->swap), found);
+	unsigned short id = mem_cgroup_private_id(memcg);
+
+	return vswap_check_total(c, "swap charge of cgroup id", id,
+				 c->charges[id].said, found);
 }
 
-/*
- * The charge of a cgroup covers its subtree. Slots pin the id of their owner,
- * so whoever has no id any more is the owner of none.
- */
+/* The charge of a cgroup covers its subtree. */
 static bool vswap_check_charges(struct vswap_check *c)
 {
 	struct mem_cgroup *memcg = NULL, *below;
 	bool agree = true;
 
-	if (!c->charged)
+	if (!c->charges)
 		return true;
 
 	while ((memcg = mem_cgroup_iter(NULL, memcg, NULL))) {
 		unsigned long found = 0;
 
-		if (mem_cgroup_is_root(memcg) || !mem_cgroup_private_id(memcg))
+		if (!vswap_may_own(memcg))
 			continue;
 		below = NULL;
 		while ((below = mem_cgroup_iter(memcg, below, NULL)))
-			found += c->charged[mem_cgroup_private_id(below)];
+			found += c->charges[mem_cgroup_private_id(below)].slots;
 		agree &= vswap_check_charge(c, memcg, found);
 		cond_resched();
 	}
@@ -209,6 +246,11 @@ static bool vswap_check_charges(struct vswap_check *c)
 static bool vswap_slots_have_owners(void)
 {
 	return false;
+}
+
+static bool vswap_read_charges(struct vswap_check *c)
+{
+	return true;
 }
 
 static bool vswap_check_charges(struct vswap_check *c)
@@ -239,8 +281,8 @@ static void vswap_check_owner(struct vswap_check *c, const struct vswap_slot *s,
 /* A slot of a device is charged to its owner. */
 static void vswap_note_charge(struct vswap_check *c, const struct vswap_slot *s)
 {
-	if (c->charged && s->id)
-		c->charged[s->id]++;
+	if (c->charges && s->id)
+		c->charges[s->id].slots++;
 }
 
 /*
@@ -740,8 +782,9 @@ static bool vswap_check_totals(struct vswap_check *c)
 static void vswap_check_all(struct vswap_check *c)
 {
 	memset(&c->now, 0, sizeof(c->now));
-	if (c->charged)
-		memset(c->charged, 0, (USHRT_MAX + 1) * sizeof(*c->charged));
+	if (c->charges)
+		memset(c->charges, 0, (USHRT_MAX + 1) * sizeof(*c->charges));
+	vswap_read_charges(c);
 
 	for (int type = 0; type < MAX_SWAPFILES; type++) {
 		struct swap_info_struct *si = vswap_get_device(swp_entry(type, 0));
@@ -754,6 +797,8 @@ static void vswap_check_all(struct vswap_check *c)
 
 	zswap_read_counts(&c->now.zswap_said);
 	c->now.nr_swap_pages = atomic_long_read(&nr_swap_pages);
+	if (!vswap_read_charges(c))
+		c->now.busy++;
 }
 
 /**
@@ -779,7 +824,7 @@ int vswap_validate(struct seq_buf *report)
 		return -ENOMEM;
 	c->report = report;
 	if (vswap_slots_have_owners())
-		c->charged = kvcalloc(USHRT_MAX + 1, sizeof(*c->charged),
+		c->charges = kvcalloc(USHRT_MAX + 1, sizeof(*c->charges),
 				      GFP_KERNEL);
 
 	for (int i = 0; i < VSWAP_CHECK_ROUNDS && !quiet; i++) {
@@ -802,7 +847,7 @@ int vswap_validate(struct seq_buf *report)
 		       c->now.clusters, c->now.slots, c->now.busy, quiet,
 		       c->errors);
 	errors = min(c->errors, INT_MAX);
-	kvfree(c->charged);
+	kvfree(c->charges);
 	kvfree(c);
 
 	return errors;

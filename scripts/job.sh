@@ -33,9 +33,13 @@ run_job()
 	shift 3
 
 	mkfifo "$dir/job"
-	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 &
+	# The machine holds the pipe open: it ends with it, even if it can't be started
+	exec 8<>"$dir/job" 7<"$dir/job"
+	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 7<&- &
 	machine_pid=$!
-	sed -u 's,\r,,' <"$dir/job" | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
+	exec 8>&-
+	sed -u 's,\r,,' <&7 | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :
+	exec 7<&-
 	wait "$machine_pid" || rc=$?
 	machine_pid=''
 	if [ $rc -ne 0 ]; then

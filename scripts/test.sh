@@ -124,7 +124,7 @@ t debug debug-2 "$debug" guest "kselftests, debug kernel, 2 of 2" 3600 \
 t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
-	-m 512M -a only=vswap_oom debug kselftest
+	-m 384M -a only=vswap_oom debug kselftest
 t torture torture "$debug" suite "torture, debug kernel" \
 	env PREPARED=1 FLAVOR=debug TIME="${TIME:-180}" CPUS="${CPUS:-2}" "$s/torture.sh"
 t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \

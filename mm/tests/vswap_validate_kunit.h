@@ -310,14 +310,18 @@ static void vswap_test_charge(struct kunit *test)
 	struct mem_cgroup *memcg = kunit_kzalloc(test, sizeof(*memcg), GFP_KERNEL);
 	char text[256];
 	struct seq_buf report;
+	struct vswap_charge charge = {};
 	struct vswap_check *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, memcg);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	seq_buf_init(&report, text, sizeof(text));
 	c->report = &report;
+	c->charges = &charge;	/* that of id 0 */
 	page_counter_init(&memcg->swap, NULL, false);
 	page_counter_charge(&memcg->swap, 5);
+	KUNIT_EXPECT_FALSE(test, vswap_read_charge(c, memcg));
+	KUNIT_EXPECT_TRUE(test, vswap_read_charge(c, memcg));
 
 	KUNIT_EXPECT_TRUE(test, vswap_check_charge(c, memcg, 5));
 	KUNIT_EXPECT_FALSE(test, vswap_check_charge(c, memcg, 4));

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Run the kselftests in the guest, one after the other, as KTAP. On the command
 # line, only=PATTERN picks some, shard=I/N the I-th of N shares of the files, and
-# skip=NAME,... leaves some out; test=NAME is the one of a file to be run.
+# skip=NAME,... leaves some out; of a file, test=NAME is the one to be run, or
+# variant=NAME all of these.
 only=$(sed -n 's/.*\bonly=\([^ ]*\).*/\1/p' /proc/cmdline)
 shard=$(sed -n 's/.*\bshard=\([0-9]*\/[0-9]*\).*/\1/p' /proc/cmdline)
 skip=$(sed -n 's/.*\bskip=\([^ ]*\).*/\1/p' /proc/cmdline)
 one=$(sed -n 's/.*\btest=\([^ ]*\).*/\1/p' /proc/cmdline)
+variant=$(sed -n 's/.*\bvariant=\([^ ]*\).*/\1/p' /proc/cmdline)
 nr=0 rc=0
 
 run()
@@ -18,7 +20,7 @@ run()
 	[ -z "$shard" ] || [ $((nr % ${shard#*/})) -eq $((${shard%/*} % ${shard#*/})) ] || return 0
 	echo "# vswap: $1"
 	start=$(date +%s)
-	"./$1" ${one:+-t "$one"}
+	"./$1" ${one:+-t "$one"} ${variant:+-v "$variant"}
 	status=$?
 	echo "# ${1%.sh}: $(($(date +%s) - start)) s"
 	case $status in

@@ -201,20 +201,24 @@ static int lose_once(struct bad *bad)
 	return err;
 }
 
+static void go_through(struct bad *bad, int (*once)(struct bad *bad))
+{
+	pid_t pid = fork();
+	long status;
+
+	if (!pid)
+		_exit(once(bad));
+	status = wait_child(pid);
+	if (status)
+		printf("# the bad one: status %lx\n", status);
+	bad->told->wrong += status != 0;
+	bad->told->done += status == 0;
+}
+
 static void again(struct bad *bad, int (*once)(struct bad *bad))
 {
-	for (; !bad->told->stop; bad->told->rounds++) {
-		pid_t pid = fork();
-		long status;
-
-		if (!pid)
-			_exit(once(bad));
-		status = wait_child(pid);
-		if (status)
-			printf("# the bad one: status %lx\n", status);
-		bad->told->wrong += status != 0;
-		bad->told->done += status == 0;
-	}
+	for (; !bad->told->stop; bad->told->rounds++)
+		go_through(bad, once);
 }
 
 static void unreadable(struct bad *bad)
@@ -261,6 +265,89 @@ static int strand_once(struct bad *bad)
 static void strands(struct bad *bad)
 {
 	again(bad, strand_once);
+}
+
+/* Pages of a mapping that are not in memory. */
+static size_t count_out(char *p, size_t nr)
+{
+	unsigned char vec[NR_BAD];
+	size_t n = 0;
+
+	mincore(p, nr * page_size, vec);
+	for (size_t i = 0; i < nr; i++)
+		n += !(vec[i] & 1);
+	return n;
+}
+
+/*
+ * zswap is full of pages that could go to the disk, which the good one may not use: there
+ * is room for it once they have. 0 if it was full.
+ */
+static int fill_once(struct bad *bad)
+{
+	size_t nr = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 20;
+	char *p = map_region(nr, false);
+	long hits = read_num(ZSWAP_DEBUG "pool_limit_hit");
+
+	enter(bad->cgroup);
+	set_zswap("max_pool_percent", "1");
+	for (int seed = 80; seed < 90; seed++) {
+		fill_region(p, nr, PATTERN_QUARTER, seed);
+		if (swap_out(p, nr) != nr)
+			return 3;
+	}
+	if (read_num(ZSWAP_DEBUG "pool_limit_hit") == hits)
+		return 4;
+	return check_region(p, nr, PATTERN_QUARTER, 89) == nr ? 0 : 5;
+}
+
+static void fills(struct bad *bad)
+{
+	again(bad, fill_once);
+}
+
+/*
+ * ... beside pages of a cgroup that is over its limit, so that they can't be read in order
+ * to be written. The others have to be found all the same, and the OOM killer, for which
+ * there is no task here, is not to be called.
+ */
+static void fills_beside_full(struct bad *bad)
+{
+	char *p = mmap(NULL, NR_BAD * page_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char full[128];
+	long ooms, written;
+	pid_t pid;
+
+	snprintf(full, sizeof(full), CGROUP "/vswap_full_%d", getpid());
+	if (mkdir(full, 0755))
+		_exit(1);
+	pid = fork();
+	if (!pid) {
+		enter(full);
+		fill_region(p, NR_BAD, PATTERN_QUARTER, 90);
+		for (int i = 0; i < 100 && count_out(p, NR_BAD) < NR_BAD; i++)
+			madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
+		_exit(count_out(p, NR_BAD) < NR_BAD);
+	}
+	if (wait_child(pid) || cgroup_write(full, "memory.max", "0"))
+		_exit(2);
+	ooms = cgroup_read_key(full, "memory.events", "oom");
+
+	written = read_num(ZSWAP_DEBUG "written_back_pages");
+	again(bad, fill_once);
+	/* Each entry has a second chance, which may take some rounds */
+	for (int i = 0; i < 20; i++) {
+		if (read_num(ZSWAP_DEBUG "written_back_pages") >= written + 256)
+			break;
+		go_through(bad, fill_once);
+	}
+	bad->told->wrong += read_num(ZSWAP_DEBUG "written_back_pages") < written + 256;
+	bad->told->wrong += cgroup_read_key(full, "memory.events", "oom") != ooms;
+	cgroup_write(full, "memory.max", "max");
+	bad->told->wrong += check_region(p, NR_BAD, PATTERN_QUARTER, 90) != NR_BAD;
+	munmap(p, NR_BAD * page_size);
+	cgroup_leave(full);
 }
 
 /* Pages of a file that zswap has, and then can't decompress for this task. */
@@ -326,18 +413,6 @@ static void exits(struct bad *bad)
 }
 
 #define NR_GONE	4	/* cgroups whose pages are still out */
-
-/* Pages of a mapping that are not in memory. */
-static size_t count_out(char *p, size_t nr)
-{
-	unsigned char vec[NR_BAD];
-	size_t n = 0;
-
-	mincore(p, nr * page_size, vec);
-	for (size_t i = 0; i < nr; i++)
-		n += !(vec[i] & 1);
-	return n;
-}
 
 /* Cgroups are removed whose pages are still out; some are read later. */
 static void removed(struct bad *bad)
@@ -421,6 +496,18 @@ FIXTURE_VARIANT_ADD(vswap_isolation, lost) {
 
 FIXTURE_VARIANT_ADD(vswap_isolation, strands) {
 	.worst = strands,
+	.disk = true,
+	.mode = "auto",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, fills) {
+	.worst = fills,
+	.disk = true,
+	.mode = "auto",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, fills_beside_full) {
+	.worst = fills_beside_full,
 	.disk = true,
 	.mode = "auto",
 };
