@@ -34,7 +34,8 @@ run_job()
 
 	mkfifo "$dir/job"
 	# The machine holds the pipe open: it ends with it, even if it can't be started
-	exec 8<>"$dir/job" 7<"$dir/job"
+	exec 8<>"$dir/job"
+	exec 7<"$dir/job"
 	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 7<&- &
 	machine_pid=$!
 	exec 8>&-
