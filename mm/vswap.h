@@ -127,6 +127,7 @@ long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_folio_room(struct folio *folio);
 bool vswap_fits_devices(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
+void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
 void vswap_oom_victim_gone(void);
 void __vswap_note_taken(struct folio *folio, unsigned int nr_pages);
 void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages);
@@ -434,19 +435,11 @@ static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg)
 }
 #endif
 
-/*
- * Nothing of @memcg could be reclaimed, with NULL of anybody. If that was because
- * memory.zswap.max seemed to be reached and is not, swap_headroom() knows from now on.
- * If zswap is full and is being made room in, some of it may be there now. May sleep.
- */
-static inline void swap_settle_headroom(struct mem_cgroup *memcg)
+/* Nothing could be reclaimed, see vswap_settle_headroom(). */
+static inline void swap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	if (!IS_ENABLED(CONFIG_VSWAP) || !vswap_usable())
-		return;
-
-	mem_cgroup_settle_zswap(memcg);
-	if (mem_cgroup_zswap_allowed(memcg))
-		zswap_wait_shrink();
+	if (IS_ENABLED(CONFIG_VSWAP) && vswap_usable())
+		vswap_settle_headroom(memcg, gfp);
 }
 
 static inline void vswap_count_event(enum vswap_event event)

@@ -343,6 +343,32 @@ long vswap_headroom(struct mem_cgroup *memcg, int nid)
 	return 0;
 }
 
+/* Who makes room, or waits for it with locks held that it takes, is not to wait. */
+static bool vswap_may_wait(gfp_t gfp)
+{
+	return gfp_has_io_fs(gfp) && !(gfp & (__GFP_NORETRY | __GFP_NOFAIL)) &&
+	       !(current->flags & PF_WQ_WORKER);
+}
+
+/**
+ * vswap_settle_headroom - Give reclaim that failed a chance to find room.
+ * @memcg: the cgroup of which nothing could be reclaimed, NULL for all.
+ * @gfp: flags of who tries again and then has to give up, 0 if nobody does.
+ *
+ * If the reason was that memory.zswap.max seemed to be reached and is not,
+ * vswap_headroom() knows from now on. If it was that zswap is full, there may be
+ * room when the worker has written back pages of others.
+ *
+ * Context: May sleep, the caller makes sure that @memcg stays.
+ */
+void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
+{
+	mem_cgroup_settle_zswap(memcg);
+	if (vswap_may_wait(gfp) && !vswap_device_room(memcg) &&
+	    mem_cgroup_zswap_headroom(memcg, 1))
+		zswap_wait_shrink();
+}
+
 /*
  * Who gets virtual slots
  */

@@ -146,7 +146,7 @@ static bool vswap_split(struct folio *folio, long room, struct list_head *folio_
 int vswap_keep(struct folio *folio, struct list_head *folio_list)
 {
 	unsigned int stored = vswap_pages_stored(folio);
-	long room = vswap_folio_room(folio);
+	long room;
 
 	if (stored)
 		vswap_note_taken(folio, stored);
@@ -155,6 +155,8 @@ int vswap_keep(struct folio *folio, struct list_head *folio_list)
 		vswap_count_event(VSWAP_DECLINED);
 	}
 
+	/* With the slots that were released */
+	room = vswap_folio_room(folio);
 	if (stored || vswap_room_for_parts(folio, room)) {
 		if (vswap_split(folio, room, folio_list)) {
 			if (vswap_page_stored(&folio->page))

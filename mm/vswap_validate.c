@@ -183,7 +183,8 @@ static bool vswap_read_charge(struct vswap_check *c, struct mem_cgroup *memcg)
 	unsigned long before = charge->said;
 
 	charge->said = page_counter_read(&memcg->swap);
-	vswap_sum(c, charge->said);
+	if (charge->said)
+		vswap_sum(c, charge->said);
 	return charge->said == before;
 }
 
@@ -220,13 +221,10 @@ static bool vswap_check_charge(struct vswap_check *c, struct mem_cgroup *memcg,
 }
 
 /* The charge of a cgroup covers its subtree. */
-static bool vswap_check_charges(struct vswap_check *c)
+static bool vswap_compare_charges(struct vswap_check *c)
 {
 	struct mem_cgroup *memcg = NULL, *below;
 	bool agree = true;
-
-	if (!c->charges)
-		return true;
 
 	while ((memcg = mem_cgroup_iter(NULL, memcg, NULL))) {
 		unsigned long found = 0;
@@ -241,6 +239,23 @@ static bool vswap_check_charges(struct vswap_check *c)
 	}
 
 	return agree;
+}
+
+static bool vswap_check_charges(struct vswap_check *c)
+{
+	bool sure = c->sure, agree;
+
+	if (!c->charges)
+		return true;
+
+	/* Those of a cgroup that has gone since they were counted are nobody's fault */
+	c->sure = false;
+	agree = vswap_compare_charges(c);
+	c->sure = sure;
+	if (agree || !sure || !vswap_read_charges(c))
+		return agree;
+
+	return vswap_compare_charges(c);
 }
 #else
 static bool vswap_slots_have_owners(void)

@@ -285,7 +285,7 @@ static size_t count_out(char *p, size_t nr)
  */
 static int fill_once(struct bad *bad)
 {
-	size_t nr = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 24;
+	size_t nr = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 20;
 	char *p = map_region(nr, false);
 	long hits = read_num(ZSWAP_DEBUG "pool_limit_hit");
 
@@ -336,11 +336,10 @@ static void fills_beside_full(struct bad *bad)
 
 	written = read_num(ZSWAP_DEBUG "written_back_pages");
 	again(bad, fill_once);
-	/* Each entry has a second chance, which may take some rounds */
-	for (int i = 0; i < 20; i++) {
-		if (read_num(ZSWAP_DEBUG "written_back_pages") >= written + 256)
-			break;
-		go_through(bad, fill_once);
+	/* Each entry has a second chance, which may take another round */
+	for (int i = 0; i < 2; i++) {
+		if (read_num(ZSWAP_DEBUG "written_back_pages") < written + 256)
+			go_through(bad, fill_once);
 	}
 	bad->told->wrong += read_num(ZSWAP_DEBUG "written_back_pages") < written + 256;
 	bad->told->wrong += cgroup_read_key(full, "memory.events", "oom") != ooms;
@@ -535,6 +534,8 @@ FIXTURE_VARIANT_ADD(vswap_isolation, removed) {
 FIXTURE_SETUP(vswap_isolation)
 {
 	const char *missing = vswap_missing();
+	/* There is room for all of what any of them swaps out */
+	size_t nr = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 16;
 	struct bad *bad = &self->bad;
 
 	bad->below.fd = -1;
@@ -543,7 +544,7 @@ FIXTURE_SETUP(vswap_isolation)
 	if (!missing && variant->needs && access(variant->needs, F_OK))
 		missing = "no fault injection";
 	if (!missing && variant->disk)
-		missing = disk_setup(&bad->below, 0, 4 * NR_GOOD) ?:
+		missing = disk_setup(&bad->below, 0, nr > 4 * NR_GOOD ? nr : 4 * NR_GOOD) ?:
 			  dm_setup(&bad->disk, &bad->below);
 	if (missing)
 		SKIP(return, "%s", missing);
