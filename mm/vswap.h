@@ -255,6 +255,10 @@ static inline long vswap_headroom(struct mem_cgroup *memcg, int nid)
 	return 0;
 }
 
+static inline void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
+{
+}
+
 static inline void vswap_oom_victim_gone(void)
 {
 }
