@@ -439,13 +439,6 @@ static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg)
 }
 #endif
 
-/* Nothing could be reclaimed, see vswap_settle_headroom(). */
-static inline void swap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
-{
-	if (IS_ENABLED(CONFIG_VSWAP) && vswap_usable())
-		vswap_settle_headroom(memcg, gfp);
-}
-
 static inline void vswap_count_event(enum vswap_event event)
 {
 	vswap_count_events(event, 1);

@@ -363,6 +363,9 @@ static bool vswap_may_wait(gfp_t gfp)
  */
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
+	if (!vswap_usable())
+		return;
+
 	mem_cgroup_settle_zswap(memcg);
 	if (vswap_may_wait(gfp) && !vswap_device_room(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
