@@ -132,7 +132,8 @@ t no-memcg-v1 "" tinyconfig CONFIG_MEMCG_V1=n
 t no-thp "" tinyconfig CONFIG_TRANSPARENT_HUGEPAGE=n
 t no-numa "" tinyconfig CONFIG_NUMA=n
 t no-shmem "" tinyconfig CONFIG_SHMEM=n
-t sparse "" tinyconfig CONFIG_CRAM=y
+t debug "" tinyconfig CONFIG_CRAM=y CONFIG_DEBUG_VM=y CONFIG_KUNIT=y CONFIG_VSWAP_KUNIT_TEST=y
+t sparse "" tinyconfig CONFIG_CRAM=y CONFIG_DEBUG_VM=y CONFIG_KUNIT=y CONFIG_VSWAP_KUNIT_TEST=y
 t arm64 "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" defconfig CONFIG_ZSWAP=y CONFIG_MEMCG=y
 echo "1..$n"
 exit $rc

@@ -4,7 +4,13 @@
 # usage: check-log.sh LOG
 set -eu
 
-reports='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|KCSAN|kmemleak: [0-9]+ new|general protection|possible recursive locking|circular locking|inconsistent lock state|suspicious RCU|invalid context|INFO: task .* blocked|rcu:.*(stall|detected)|soft lockup|Bad page|bad_page|Bad swap|Decompression error|Kernel panic|sleeping function|ODEBUG|unreferenced object|page allocation failure'
+# Of a kernel that has not even come to its first line nothing is known
+if ! grep -q 'Linux version' "$1"; then
+	echo "this is no kernel log: $1" >&2
+	exit 1
+fi
+
+reports='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|KCSAN|kmemleak: [0-9]+ new|general protection|possible recursive locking|circular locking|inconsistent lock state|suspicious RCU|invalid context|INFO: task .* blocked|INFO: trying to register|turning off the locking|leak detector disabled|BUG [a-z]|vswap: no |messages dropped|rcu:.*(stall|detected)|soft lockup|Bad page|bad_page|Bad swap|Decompression error|Kernel panic|sleeping function|ODEBUG|unreferenced object|page allocation failure'
 
 # A page fault of a process that the OOM killer has killed may empty the memory
 # reserves it was given before it sees the signal. mm/page_alloc.c says so in the

@@ -13,7 +13,7 @@ job_environment()
 # log_suffix APPEND: of the log's name, as guests run side by side
 log_suffix()
 {
-	sed -nE 's/.*\b(only|shard|stage)=([a-z0-9_]+).*/-\2/p' <<<"$1"
+	sed -nE 's/.*\b(only|shard|stage|lru|torture_without)=([a-z0-9_]+).*/-\2/p' <<<"$1"
 }
 
 # For who is interrupted: the machine is in a process group of its own

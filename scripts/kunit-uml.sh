@@ -17,9 +17,15 @@ kunit()
 compile=(--jobs="$jobs" "${compilers[@]/#/--make_options=}")
 run=(--kernel_args=zswap.enabled=1 --raw_output=kunit 'vswap*')
 
+# With raw output, kunit.py is content with whatever comes
+judged()
+{
+	kunit "$@" && "$top/scripts/check-log.sh" "$build/uml/test.log"
+}
+
 case ${1:-run} in
 build) step "kernel uml: build" "$build/log/kernel-uml.log" kunit build "${compile[@]}" ;;
-exec) kunit exec "${run[@]}" ;;
-run) kunit run "${compile[@]}" "${run[@]}" ;;
+exec) judged exec "${run[@]}" ;;
+run) judged run "${compile[@]}" "${run[@]}" ;;
 *) die "usage: kunit-uml.sh [build|exec]" ;;
 esac

@@ -10,7 +10,7 @@ packages_of()
 {
 	case $1 in
 	build) echo build-essential flex bison bc libelf-dev libssl-dev cpio rsync \
-		kmod ccache python3 git perl xz-utils ;;
+		kmod ccache python3 git perl xz-utils lz4 ;;
 	guest) echo busybox-static ;;
 	check) echo shellcheck sparse ;;
 	cross) echo gcc-aarch64-linux-gnu ;;

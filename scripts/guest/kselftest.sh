@@ -3,12 +3,13 @@
 # Run the kselftests in the guest, one after the other, as KTAP. On the command
 # line, only=PATTERN picks some, shard=I/N the I-th of N shares of the files, and
 # skip=NAME,... leaves some out; of a file, test=NAME is the one to be run, or
-# variant=NAME all of these.
+# variant=NAME all of these. With lru=mglru that kind of LRU is on.
 only=$(sed -n 's/.*\bonly=\([^ ]*\).*/\1/p' /proc/cmdline)
 shard=$(sed -n 's/.*\bshard=\([0-9]*\/[0-9]*\).*/\1/p' /proc/cmdline)
 skip=$(sed -n 's/.*\bskip=\([^ ]*\).*/\1/p' /proc/cmdline)
 one=$(sed -n 's/.*\btest=\([^ ]*\).*/\1/p' /proc/cmdline)
 variant=$(sed -n 's/.*\bvariant=\([^ ]*\).*/\1/p' /proc/cmdline)
+lru=$(sed -n 's/.*\blru=\([^ ]*\).*/\1/p' /proc/cmdline)
 nr=0 rc=0
 
 run()
@@ -35,23 +36,29 @@ scan_for_leaks()
 	[ -w /sys/kernel/debug/kmemleak ] || return 0
 	for _ in 1 2; do
 		sleep 6
-		echo scan >/sys/kernel/debug/kmemleak
+		# It switches itself off when it has no memory
+		echo scan >/sys/kernel/debug/kmemleak || { echo "not ok no leaks"; rc=1; return 0; }
 	done
-	if [ -s /sys/kernel/debug/kmemleak ]; then
-		cat /sys/kernel/debug/kmemleak >/dev/kmsg
-		echo "not ok leaks"
+	cat /sys/kernel/debug/kmemleak >/tmp/leaks
+	if [ -s /tmp/leaks ]; then
+		sed 's/^/# /' /tmp/leaks
+		echo "not ok no leaks"
 		rc=1
 	else
 		echo "ok no leaks"
 	fi
 }
 
-# All that is recorded of slots has to agree; only the debug kernel can tell.
+# All that is recorded of slots has to agree; only the debug kernel can tell. Totals
+# can be checked once nobody is about.
 validate()
 {
-	[ -r /sys/kernel/debug/vswap/validate ] || return 0
-	cat /sys/kernel/debug/vswap/validate >/tmp/validate
-	if grep -q ' errors 0$' /tmp/validate; then
+	[ -r /sys/kernel/debug/kmemleak ] || return 0
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		cat /sys/kernel/debug/vswap/validate >/tmp/validate
+		grep -q ' quiet 0 errors 0$' /tmp/validate || break
+	done
+	if grep -q ' quiet 1 errors 0$' /tmp/validate; then
 		echo "ok slots are consistent # $(cat /tmp/validate)"
 	else
 		sed 's/^/# /' /tmp/validate
@@ -60,7 +67,28 @@ validate()
 	fi
 }
 
+# Cgroups that have been removed go when nothing of theirs is left.
+nr_dying()
+{
+	sed -n 's/^nr_dying_subsys_memory //p' /sys/fs/cgroup/cgroup.stat
+}
+
+cgroups_go()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		echo 3 >/proc/sys/vm/drop_caches
+		[ "$(nr_dying)" -gt "$dying" ] || { echo "ok no cgroup is left"; return 0; }
+		sleep 1
+	done
+	echo "not ok no cgroup is left # $(nr_dying), $dying before"
+	rc=1
+}
+
 echo 1 >/sys/module/zswap/parameters/enabled
+dying=$(nr_dying)
+if [ "$lru" = mglru ]; then
+	echo y >/sys/kernel/mm/lru_gen/enabled || { echo "not ok MGLRU is on"; rc=1; }
+fi
 cd /tests/vswap || exit 1
 for t in vswap_*; do
 	# It takes all of the memory: a guest of its own, with little of it
@@ -68,6 +96,8 @@ for t in vswap_*; do
 		run "$t"
 	fi
 done
+[ $nr -gt 0 ] || { echo "not ok there is no test $only"; rc=1; }
 validate
+cgroups_go
 [ "$only" = vswap_oom ] || scan_for_leaks
 exit $rc
