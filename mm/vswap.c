@@ -639,15 +639,19 @@ void vswap_count(struct vswap_counts *counts)
 
 static int __init vswap_array_init(struct vswap_array *array)
 {
+	unsigned long pages = totalram_pages();
+
+	/* KASAN takes shadow memory for all of the area, used or not */
+	if (!IS_ENABLED(CONFIG_KASAN_VMALLOC))
+		pages = max_t(unsigned long, pages, max_possible_pfn);
+
 	/*
 	 * A cluster in use has a swap table, so there can't be more of them
 	 * than tables fit into memory. The page table format sets the other
 	 * limit.
 	 */
 	array->max_clusters = min(swapfile_maximum_size / SWAPFILE_CLUSTER,
-				  max_t(unsigned long, totalram_pages(),
-					max_possible_pfn) *
-				  (PAGE_SIZE / sizeof(struct swap_table)));
+				  pages * (PAGE_SIZE / sizeof(struct swap_table)));
 	array->area = get_vm_area(vswap_max_pages(array) << PAGE_SHIFT,
 				  VM_SPARSE);
 	return array->area ? 0 : -ENOMEM;

@@ -14,7 +14,9 @@
  * many pages have been declined as there are, with hardly any taken in between,
  * reclaim of this cgroup on this node is told that zswap has no room for a while,
  * or until there are more of them, or one of its tasks was OOM-killed, see struct
- * vswap_trial. What others do has no part in it.
+ * vswap_trial. What others do has no part in it. Before the OOM killer is called,
+ * all is tried once more: the pages that have been declined may be a few that were
+ * tried over and over, and others have come since.
  */
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
@@ -36,12 +38,16 @@
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
 
+/* A trial for who would be OOM-killed begins, and what it has found holds, so long. */
+#define VSWAP_TRIAL_FRESH	(HZ / 4)
+
 /* A page that is taken makes up for this many that can't be compressed. */
 #define VSWAP_TAKEN_WEIGHT	16
 
 /*
  * So many pages are allowed for that are on no LRU list, as they are in the hands
- * of reclaim or of MADV_PAGEOUT, which takes a page table's worth at a time.
+ * of reclaim or of others, like MADV_PAGEOUT, which takes a page table's worth at a
+ * time.
  */
 #define VSWAP_OFF_LRU		((unsigned long)PTRS_PER_PTE)
 
@@ -103,13 +109,28 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 }
 #endif
 
+/* MGLRU counts in generations, and for the machine as a whole, but not for a cgroup. */
+static unsigned long vswap_nr_anon_gens(struct lruvec *lruvec)
+{
+	unsigned long nr = 0;
+
+#ifdef CONFIG_LRU_GEN
+	for (int gen = 0; gen < MAX_NR_GENS; gen++) {
+		for (int zone = 0; zone < MAX_NR_ZONES; zone++)
+			nr += max(READ_ONCE(lruvec->lrugen.nr_pages[gen][LRU_GEN_ANON][zone]), 0L);
+	}
+#endif
+	return nr;
+}
+
 /* What there is to try, less what is isolated. */
 static unsigned long vswap_nr_anon(struct mem_cgroup *memcg, int nid)
 {
 	struct lruvec *lruvec = mem_cgroup_lruvec(memcg, NODE_DATA(nid));
+	unsigned long nr = lruvec_lru_size(lruvec, LRU_INACTIVE_ANON, MAX_NR_ZONES - 1) +
+			   lruvec_lru_size(lruvec, LRU_ACTIVE_ANON, MAX_NR_ZONES - 1);
 
-	return lruvec_lru_size(lruvec, LRU_INACTIVE_ANON, MAX_NR_ZONES - 1) +
-	       lruvec_lru_size(lruvec, LRU_ACTIVE_ANON, MAX_NR_ZONES - 1);
+	return mem_cgroup_disabled() ? nr : nr + vswap_nr_anon_gens(lruvec);
 }
 
 /* For a while, or until much of what there is to try has not been tried. */
@@ -134,11 +155,17 @@ static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 	       vswap_still_given_up(trial, memcg, nid);
 }
 
+/* Is it a trial for who would be OOM-killed? */
+static bool vswap_is_last_trial(struct vswap_trial *trial)
+{
+	return READ_ONCE(trial->since) - READ_ONCE(trial->restarted) <= VSWAP_TRIAL_FRESH;
+}
+
 static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 			     unsigned int nr_pages)
 {
 	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long declined, size, now = jiffies, pause;
+	unsigned long declined, size, all, now = jiffies, pause;
 
 	if (!trial)
 		return;
@@ -151,7 +178,9 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	if (declined < VSWAP_OFF_LRU)
 		return;
 	size = vswap_nr_anon(memcg, nid);
-	if (declined < size + VSWAP_OFF_LRU)
+	/* Pages that are hot have their turn when others are tried for the second time */
+	all = vswap_is_last_trial(trial) ? 2 * size : size;
+	if (declined < all + VSWAP_OFF_LRU)
 		return;
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
@@ -159,8 +188,44 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	pause = clamp(now - READ_ONCE(trial->since), (unsigned long)VSWAP_GIVE_UP_MIN,
 		      (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
+	WRITE_ONCE(trial->given_up, now);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
+}
+
+static void vswap_restart_trial(struct vswap_trial *trial)
+{
+	atomic_long_set(&trial->declined, 0);
+	WRITE_ONCE(trial->restarted, jiffies);
+	WRITE_ONCE(trial->until, 0);
+}
+
+/* Has all been tried just now, and for who would be OOM-killed? */
+static bool vswap_trial_is_fresh(struct vswap_trial *trial)
+{
+	return jiffies - READ_ONCE(trial->given_up) <= VSWAP_TRIAL_FRESH &&
+	       vswap_is_last_trial(trial);
+}
+
+/* Have all be tried that was given up for another reason than now. */
+static void vswap_try_again(struct mem_cgroup *root)
+{
+	struct mem_cgroup *memcg;
+	struct vswap_trial *trial;
+	int nid;
+
+	if (!READ_ONCE(vswap_has_declined))
+		return;
+
+	memcg = mem_cgroup_iter(root, NULL, NULL);
+	do {
+		for_each_node_state(nid, N_MEMORY) {
+			trial = vswap_trial(memcg, nid);
+			if (trial && READ_ONCE(trial->until) &&
+			    !vswap_trial_is_fresh(trial))
+				vswap_restart_trial(trial);
+		}
+	} while ((memcg = mem_cgroup_iter(root, memcg, NULL)));
 }
 
 /* See vswap_note_taken(). */
@@ -197,7 +262,8 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  * Other reasons for which it may not take a page say nothing about the next one:
  * that there is no room left reclaim is told right away, and memory that zswap
  * could not have at the moment somebody else may have used up. A folio that fits on
- * devices goes there.
+ * devices goes there. And who is not reclaim, but pages out what he has mapped, may be
+ * of another cgroup.
  *
  * Context: The caller holds the folio lock.
  */
@@ -206,7 +272,7 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 	int nid = folio_nid(folio);
 	struct mem_cgroup *memcg;
 
-	if (vswap_fits_devices(folio))
+	if (!current->reclaim_state || vswap_fits_devices(folio))
 		return;
 
 	rcu_read_lock();
@@ -231,10 +297,8 @@ void vswap_oom_victim_gone(void)
 
 	for_each_node_state(nid, N_MEMORY) {
 		trial = vswap_trial(memcg, nid);
-		if (!trial)
-			continue;
-		atomic_long_set(&trial->declined, 0);
-		WRITE_ONCE(trial->until, 0);
+		if (trial)
+			vswap_restart_trial(trial);
 	}
 	mem_cgroup_put(memcg);
 }
@@ -326,28 +390,51 @@ bool vswap_fits_devices(struct folio *folio)
  * @memcg: the cgroup, NULL for all.
  * @nid: the node that the pages are on.
  *
- * How many is not known: as many pages as compress to the room that zswap has, and,
- * while a device is being switched off, as many as others have free slots. It only
- * matters whether there are some. MGLRU leaves anonymous memory alone for less than
- * a batch, so where there is room, there is enough of it.
+ * With zswap, how many is not known: as many as compress to the room that it has. It
+ * only matters whether there are some. MGLRU leaves anonymous memory alone for less
+ * than a batch, so where there is room, there is enough of it.
  *
  * Context: Any, the caller makes sure that @memcg stays.
  * Return: 0 if reclaim need not try, else a number of pages that is enough to try.
  */
 long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
-	if (vswap_device_room(memcg) ||
-	    (vswap_usable() && vswap_zswap_room(memcg, nid)))
-		return SWAPFILE_CLUSTER;
+	long room = vswap_device_room(memcg);
 
-	return 0;
+	if (!vswap_usable())
+		return room;
+
+	return room || vswap_zswap_room(memcg, nid) ? SWAPFILE_CLUSTER : 0;
+}
+
+/* Does nobody but the OOM killer help any more, and is he called? */
+static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
+{
+	if (!gfp || (gfp & (__GFP_NORETRY | __GFP_NOFAIL)))
+		return false;
+#ifdef CONFIG_MEMCG
+	/* memory.high slows down, and does not kill */
+	if (memcg && page_counter_read(&memcg->memory) + MEMCG_CHARGE_BATCH <
+		     READ_ONCE(memcg->memory.max))
+		return false;
+#endif
+	return true;
 }
 
 /* Who makes room, or waits for it with locks held that it takes, is not to wait. */
 static bool vswap_may_wait(gfp_t gfp)
 {
-	return gfp_has_io_fs(gfp) && !(gfp & (__GFP_NORETRY | __GFP_NOFAIL)) &&
-	       !(current->flags & PF_WQ_WORKER);
+	return gfp_has_io_fs(gfp) && !(current->flags & PF_WQ_WORKER);
+}
+
+/* May the pages that reclaim has looked at need zswap? Those below it have limits. */
+static bool vswap_needs_zswap(struct mem_cgroup *memcg)
+{
+#ifdef CONFIG_MEMCG
+	if (!memcg || css_has_online_children(&memcg->css))
+		return true;
+#endif
+	return !vswap_device_room(memcg);
 }
 
 /**
@@ -356,10 +443,11 @@ static bool vswap_may_wait(gfp_t gfp)
  * @gfp: flags of who tries again and then has to give up, 0 if nobody does.
  *
  * If the reason was that memory.zswap.max seemed to be reached and is not,
- * vswap_headroom() knows from now on. If it was that zswap is full, there may be
- * room when the worker has written back pages of others.
+ * vswap_headroom() knows from now on. If it was that zswap has been given up, and
+ * not for this need of memory, all is tried again. If it was that zswap is full,
+ * there may be room when the worker has written back pages of others.
  *
- * Context: May sleep, the caller makes sure that @memcg stays.
+ * Context: May sleep, for up to 0.1 s. The caller makes sure that @memcg stays.
  */
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
@@ -367,7 +455,11 @@ void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 		return;
 
 	mem_cgroup_settle_zswap(memcg);
-	if (vswap_may_wait(gfp) && !vswap_device_room(memcg) &&
+	if (!vswap_near_oom(memcg, gfp))
+		return;
+
+	vswap_try_again(memcg);
+	if (vswap_may_wait(gfp) && vswap_needs_zswap(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
 		zswap_wait_shrink();
 }

@@ -56,10 +56,10 @@ static unsigned int vswap_slots_in_extent(swp_entry_t slot, unsigned int nr)
 	return swap_slots_in_extent(slot, nr);
 }
 
-static int vswap_charge(unsigned short id, unsigned int nr)
+static int vswap_charge(unsigned short id, unsigned int nr, bool events)
 {
-	KUNIT_STATIC_STUB_REDIRECT(vswap_charge, id, nr);
-	return nr ? mem_cgroup_charge_slots(id, nr) : 0;
+	KUNIT_STATIC_STUB_REDIRECT(vswap_charge, id, nr, events);
+	return nr ? mem_cgroup_charge_slots(id, nr, events) : 0;
 }
 
 static void vswap_uncharge(unsigned short id, unsigned int nr)
@@ -368,7 +368,7 @@ bool vswap_back_folio(struct folio *folio)
 
 	/* A slot that takes the place of another one takes over its charge */
 	id = vswap_owner(swp);
-	if (vswap_charge(id, nr - counts.good - counts.failed))
+	if (vswap_charge(id, nr - counts.good - counts.failed, true))
 		goto fail;
 
 	vswap_release_others(words, nr, swp);
@@ -496,7 +496,8 @@ int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot)
 	unsigned short id = vswap_owner(swp);
 	int err = -EDQUOT;
 
-	if (vswap_charge(id, 1))
+	/* The data has a place: nobody is refused anything */
+	if (vswap_charge(id, 1, false))
 		goto fail;
 
 	*slot = vswap_alloc_range(swp, 0);
@@ -539,7 +540,11 @@ struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
 	return vswap_tb_to_zswap(atomic_long_xchg(word, slot_to_vswap_tb(slot)));
 }
 
-/* The word of a slot of a device behind an unpinned virtual slot, or no backing. */
+/*
+ * The word of a slot of a device behind an unpinned virtual slot, or no backing. Tables
+ * that are no pages are reused at once: the word may be one of a swap table, that the
+ * table was while it was read.
+ */
 static unsigned long vswap_peek_word(swp_entry_t swp)
 {
 	unsigned long word, slot = VSWAP_TB_NULL;
@@ -552,7 +557,8 @@ static unsigned long vswap_peek_word(swp_entry_t swp)
 	if (table) {
 		word = atomic_long_read_acquire(&table->entries[swp_cluster_offset(swp)]);
 		/* The table may have been freed and be in other use by now */
-		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word))
+		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word) &&
+		    swp_type(vswap_tb_to_slot(word)) < SWP_TYPE_VSWAP)
 			slot = word;
 	}
 	rcu_read_unlock();
@@ -575,12 +581,6 @@ swp_entry_t vswap_peek_slot(swp_entry_t swp)
 
 	if (vswap_tb_is_slot(word))
 		slot = vswap_tb_to_slot(word);
-	/*
-	 * Tables that are no pages are reused at once: the word may be one of a
-	 * swap table, that the table was while it was read.
-	 */
-	if (swp_type(slot) >= SWP_TYPE_VSWAP)
-		slot.val = 0;
 
 	return slot;
 }

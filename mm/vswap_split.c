@@ -105,6 +105,8 @@ static bool vswap_split(struct folio *folio, long room, struct list_head *folio_
 	if (folio_split_unmapped(folio, 0))
 		return false;
 	vswap_count_split(folio, order);
+	/* Whoever finds a part on a list may move it, and relies on this */
+	try_to_unmap_flush();
 
 	/* All are locked, and isolated with a reference each */
 	for (long i = 1; i < 1L << order; i++) {

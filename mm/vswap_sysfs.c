@@ -26,11 +26,12 @@ static const char * const vswap_mode_names[NR_VSWAP_MODES] = {
 
 static int __init vswap_setup(char *str)
 {
-	int mode = match_string(vswap_mode_names, NR_VSWAP_MODES, str);
+	/* Without "=" there is no string */
+	int mode = str ? match_string(vswap_mode_names, NR_VSWAP_MODES, str) : -EINVAL;
 
 	if (mode < 0) {
 		pr_err("vswap=%s: unknown mode, known are auto, always and never\n",
-		       str);
+		       str ?: "");
 		return mode;
 	}
 

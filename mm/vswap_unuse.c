@@ -198,7 +198,9 @@ static unsigned short vswap_unuse_owner(swp_entry_t swp)
 
 	ci = swap_cluster_lock_unpinned(vswap_info, offset);
 	if (ci) {
-		id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
+		/* Tables come and go without the lock until all of them are there */
+		if (rcu_access_pointer(ci->table))
+			id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
 		swap_cluster_unlock(ci);
 	}
 	return id;

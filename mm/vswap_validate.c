@@ -252,8 +252,12 @@ static bool vswap_check_charges(struct vswap_check *c)
 	c->sure = false;
 	agree = vswap_compare_charges(c);
 	c->sure = sure;
-	if (agree || !sure || !vswap_read_charges(c))
+	if (agree || !sure)
 		return agree;
+	if (!vswap_read_charges(c)) {
+		c->sure = false;
+		return false;
+	}
 
 	return vswap_compare_charges(c);
 }
@@ -732,6 +736,11 @@ static void vswap_check_device(struct vswap_check *c,
 		vswap_check_list(d, si, &si->frag_clusters[order],
 				 CLUSTER_FLAG_FRAG, order);
 	}
+
+	/* One that is being populated or discarded is on no list */
+	c->now.busy += d->flagged[CLUSTER_FLAG_POPULATE];
+	if (d->listed[CLUSTER_FLAG_DISCARD] + d->misplaced < d->flagged[CLUSTER_FLAG_DISCARD])
+		c->now.busy++;
 }
 
 static bool vswap_check_lists(struct vswap_check *c, int type)
@@ -739,7 +748,6 @@ static bool vswap_check_lists(struct vswap_check *c, int type)
 	struct vswap_device_census *d = &c->now.device[type];
 	bool agree = true;
 
-	/* One that is just being discarded is on no list */
 	for (int i = CLUSTER_FLAG_FREE; i < CLUSTER_FLAG_DISCARD; i++)
 		agree &= vswap_check_total(c, "clusters that are not on their lists, device",
 					   type, d->listed[i], d->flagged[i]);
@@ -838,9 +846,14 @@ int vswap_validate(struct seq_buf *report)
 	if (!c)
 		return -ENOMEM;
 	c->report = report;
-	if (vswap_slots_have_owners())
+	if (vswap_slots_have_owners()) {
 		c->charges = kvcalloc(USHRT_MAX + 1, sizeof(*c->charges),
 				      GFP_KERNEL);
+		if (!c->charges) {
+			kvfree(c);
+			return -ENOMEM;
+		}
+	}
 
 	for (int i = 0; i < VSWAP_CHECK_ROUNDS && !quiet; i++) {
 		vswap_check_all(c);
@@ -851,7 +864,7 @@ int vswap_validate(struct seq_buf *report)
 			same++;
 		else
 			same = 0;
-		c->sure = same == VSWAP_CHECK_SURE;
+		c->sure = same >= VSWAP_CHECK_SURE;
 		quiet = same && (vswap_check_totals(c) || c->sure);
 		memcpy(&c->before, &c->now, sizeof(c->now));
 		if (!quiet && i)

@@ -60,7 +60,7 @@ static bool vswap_test_has_free(void)
 	return vswap_test_disk.left > 0;
 }
 
-static int vswap_test_charge(unsigned short id, unsigned int nr)
+static int vswap_test_charge(unsigned short id, unsigned int nr, bool events)
 {
 	if (vswap_test_disk.charged + nr > vswap_test_disk.limit)
 		return -ENOMEM;

@@ -31,6 +31,11 @@ static const char * const part_names[] = {
 
 #define NR_PARTS	ARRAY_SIZE(part_names)
 
+/* Seconds after which everything has happened at least once. */
+#define LONG_ENOUGH	60
+/* Operations after which what is rare has, too. */
+#define MANY_OPS	2000
+
 static const struct chaos *chaos[MAX_CHAOS];
 static unsigned long turns[MAX_WORKERS], chaos_turns;
 static long oom_kills, hang_after = 120;
@@ -200,8 +205,9 @@ static void add_chaos(const struct chaos *one)
 		if (!(parts & one->part))
 			continue;
 		missing = one->setup ? one->setup() : NULL;
+		/* What can't be had is to be left out by whoever starts this */
 		if (missing)
-			say("without %s: %s", one->name, missing);
+			complain("no %s: %s", one->name, missing);
 		else
 			chaos[torture->nr_chaos++] = one;
 	}
@@ -412,8 +418,11 @@ static bool wait_end(const struct actor *actors, int nr)
 
 #define VALIDATE	"/sys/kernel/debug/vswap/validate"
 
-/* The number at the end of the last line, -1 if there is none. */
-static long validate(void)
+/*
+ * The number at the end of the last line, -1 if there is none. Not all can be checked
+ * while the kernel is about, unless it is @quiet.
+ */
+static long validate_once(bool *quiet)
 {
 	static char buf[65536];
 	char *line, *save = NULL, *last = NULL;
@@ -425,8 +434,23 @@ static long validate(void)
 		last = line;
 	line = last ? strstr(last, "errors ") : NULL;
 	errors = line ? atol(line + 7) : -1;
+	*quiet = last && strstr(last, "quiet 1 ");
 	if (errors)
 		say("validation: %s", last ?: "");
+	return errors;
+}
+
+/* Processes stand still, and the kernel has to before long. */
+static long validate(bool *quiet)
+{
+	long errors = 0;
+
+	*quiet = false;
+	for (int i = 0; i < 20 && !*quiet && !errors; i++) {
+		if (i)
+			usleep(100000);
+		errors = validate_once(quiet);
+	}
 	return errors;
 }
 
@@ -442,6 +466,8 @@ static bool all_parked(const struct actor *actors, int nr)
 /* Everything stands still, and has to be consistent. */
 static void look_around(void)
 {
+	bool quiet;
+
 	if (access(VALIDATE, R_OK))
 		return;
 	torture->pause = 1;
@@ -452,10 +478,23 @@ static void look_around(void)
 			break;
 		usleep(50000);
 	}
-	if (validate())
+	if (validate(&quiet))
 		complain("the structures are not consistent");
 	torture->pause = 0;
 	count(COUNT_ROUNDS, 1);
+	count(COUNT_QUIET, quiet);
+}
+
+/* With nobody left it has to be quiet. */
+static bool consistent(void)
+{
+	bool quiet;
+
+	if (validate(&quiet))
+		return false;
+	if (!quiet)
+		say("the kernel does not stand still");
+	return quiet;
 }
 
 static void run(double seconds)
@@ -480,7 +519,10 @@ static bool leaks(void)
 
 	for (int i = 0; i < 2; i++) {
 		sleep(6);
-		write_file("/sys/kernel/debug/kmemleak", "scan");
+		if (write_file("/sys/kernel/debug/kmemleak", "scan")) {
+			say("kmemleak is off");
+			return true;
+		}
 	}
 	if (read_file("/sys/kernel/debug/kmemleak", buf, sizeof(buf)) <= 0)
 		return false;
@@ -494,12 +536,49 @@ static void show_counts(long out)
 		"operations", "pages verified", "pages unreadable", "pages lost with a device",
 		"forks", "pages moved", "killed for lack of memory", "cgroups", "swapon",
 		"swapoff", "swapoff failed", "error phases", "knobs", "CPUs off",
-		"pages poisoned", "rounds",
+		"pages poisoned", "rounds", "of these quiet",
 	};
 
 	for (int i = 0; i < NR_COUNTERS; i++)
 		say("%-26s %lu", names[i], torture->count[i]);
 	say("%-26s %ld", "pages swapped out", out);
+}
+
+/* Has all that was asked for come about? A short run may be too short for some. */
+static bool all_happened(double seconds)
+{
+	static const struct {
+		enum counter what;
+		unsigned int part;
+		const char *name;
+		bool rare;
+	} wanted[] = {
+		{ COUNT_FORKS, ~0U, "fork" },
+		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE" },
+		{ COUNT_SWAPON, PART_DEVICES, "swapon" },
+		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff" },
+		{ COUNT_ERRORS, PART_ERRORS, "error" },
+		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", true },
+		{ COUNT_CGROUPS, ~0U, "cgroup" },
+		{ COUNT_KNOBS, PART_KNOBS, "knob" },
+		{ COUNT_CPUS, PART_CPUS, "CPU" },
+		{ COUNT_POISONED, PART_POISON, "poisoned page", true },
+	};
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted) && seconds >= LONG_ENOUGH; i++) {
+		if (wanted[i].rare && torture->count[COUNT_OPS] < MANY_OPS)
+			continue;
+		if ((parts & wanted[i].part) && !torture->count[wanted[i].what]) {
+			say("there was no %s", wanted[i].name);
+			good = false;
+		}
+	}
+	if (!access(VALIDATE, R_OK) && seconds >= LONG_ENOUGH && !torture->count[COUNT_QUIET]) {
+		say("there was no quiet round");
+		good = false;
+	}
+	return good;
 }
 
 /* Pages of those that are still there, this process and the shells it comes from. */
@@ -521,7 +600,7 @@ static long others_slots(void)
 }
 
 /* Everybody goes, and nothing may be left. */
-static void finish(long slots, long out)
+static void finish(double seconds, long slots, long dying, long out)
 {
 	bool ended, early;
 	char text[128];
@@ -543,6 +622,7 @@ static void finish(long slots, long out)
 	snprintf(text, sizeof(text), "memory is right, %s", early ? "devices are off" :
 		 "devices are on");
 	result(text, !torture->failed && torture->count[COUNT_VERIFIED] && out > 0);
+	result("all that was asked for has happened", all_happened(seconds));
 	result("everybody has come to an end", ended);
 	if (!ended)
 		return;
@@ -552,11 +632,12 @@ static void finish(long slots, long out)
 	slots += others_slots();
 	result("no slot is left",
 	       !slots_left(slots, torture->nr_workers * torture->worker_pages));
+	result("no cgroup is left", !cgroups_left(dying));
 	result("nothing is lost", vswap_stat("lost") == 0);
 	if (access(VALIDATE, R_OK))
 		skip("structures are consistent", "no " VALIDATE);
 	else
-		result("structures are consistent", !validate());
+		result("structures are consistent", consistent());
 	if (access("/sys/kernel/debug/kmemleak", W_OK))
 		skip("no leaks", "no kmemleak");
 	else
@@ -588,8 +669,8 @@ static void setup(void)
 	mkdir(TORTURE_CGROUP, 0755);
 	write_file(TORTURE_CGROUP "/cgroup.subtree_control", "+memory");
 	mount_tmpfs();
-	if (missing) {
-		say("no failing allocations: %s", missing);
+	if (missing && (parts & PART_ALLOC)) {
+		skip("allocations fail", missing);
 		parts &= ~PART_ALLOC;
 	}
 	if (!(parts & PART_DEVICES))
@@ -602,7 +683,7 @@ static void setup(void)
 int main(int argc, char **argv)
 {
 	const char *missing = vswap_missing();
-	long slots, out;
+	long slots, dying, out;
 	double seconds = 60;
 	int opt;
 
@@ -652,10 +733,11 @@ int main(int argc, char **argv)
 	say("seed %lu, %d workers with %zu kB each, %.0f s", torture->seed,
 	    torture->nr_workers, torture->worker_pages * page_size / 1024, seconds);
 	slots = vswap_stat("slots_used");
+	dying = dying_cgroups();
 	out = vm_events("pswpout") + vm_events("zswpout");
 	oom_kills = vm_events("oom_kill");
 	run(seconds);
-	finish(slots, out);
+	finish(seconds, slots, dying, out);
 	printf("1..%d\n", results);
 	return bad ? 1 : 0;
 }

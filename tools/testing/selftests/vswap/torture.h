@@ -9,6 +9,7 @@
  * torture_uffd.c	those of userfaultfd
  * torture_disk.c	devices come and go, errors come and pass
  * torture_chaos.c	what else changes: knobs, cgroups, CPUs, memory
+ * torture_left.c	what is left when everybody has gone
  */
 #ifndef _VSWAP_TORTURE_H
 #define _VSWAP_TORTURE_H
@@ -39,6 +40,7 @@ enum counter {
 	COUNT_CPUS,		/* CPUs switched off */
 	COUNT_POISONED,
 	COUNT_ROUNDS,		/* times that everything stood still to be validated */
+	COUNT_QUIET,		/* of these: the kernel stood still, too */
 	NR_COUNTERS
 };
 
@@ -69,8 +71,9 @@ struct torture {
 	 * has changed since it was written, or is odd.
 	 */
 	unsigned int epoch;
-	/* A page may be lost for good only if this has changed since. */
+	/* A page may be lost for good only if this has changed since, or may do so. */
 	unsigned int losses;
+	int losing;
 	unsigned long count[NR_COUNTERS];
 	struct actor worker[MAX_WORKERS];
 	struct actor chaos[MAX_CHAOS];
@@ -138,6 +141,9 @@ void work(int nr, unsigned long turn);
 
 /* torture_left.c: are more slots in use than @expected? Has @nr_pages reclaimed. */
 bool slots_left(long expected, size_t nr_pages);
+/* Removed cgroups that the kernel still has; are there more than @expected? */
+long dying_cgroups(void);
+bool cgroups_left(long expected);
 
 /* torture_disk.c, torture_chaos.c: a process each, and whether it applies here */
 struct chaos {

@@ -78,11 +78,21 @@ static int do_swapoff(void *arg)
 	return err ? 1 : 0;
 }
 
+/* What swapoff can't read is lost; only one of these devices fails. */
 static void off(struct disk *disk)
 {
-	if (disk == &disks[FAILING] && epoch_now())
-		__atomic_fetch_add(&torture->losses, 1, __ATOMIC_SEQ_CST);
-	count(in_child_process(do_swapoff, disk) ? COUNT_SWAPOFF_FAILED : COUNT_SWAPOFF, 1);
+	unsigned int epoch = epoch_now();
+	bool failed;
+
+	if (disk == &disks[FAILING])
+		torture->losing = 1;
+	failed = in_child_process(do_swapoff, disk);
+	if (disk == &disks[FAILING]) {
+		if ((epoch & 1) || epoch_now() != epoch)
+			__atomic_fetch_add(&torture->losses, 1, __ATOMIC_SEQ_CST);
+		torture->losing = 0;
+	}
+	count(failed ? COUNT_SWAPOFF_FAILED : COUNT_SWAPOFF, 1);
 }
 
 static void come_and_go(struct disk *disk)

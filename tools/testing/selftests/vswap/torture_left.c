@@ -82,6 +82,27 @@ static int read_root_file(const char *path, const struct stat *st, int type, str
 	return 0;
 }
 
+long dying_cgroups(void)
+{
+	return read_key(CGROUP "/cgroup.stat", "nr_dying_subsys_memory");
+}
+
+/* Each slot that is in use holds its cgroup's id, and nothing else is to. */
+bool cgroups_left(long expected)
+{
+	long left;
+
+	for (int i = 0; i < PATIENCE; i++) {
+		write_file("/proc/sys/vm/drop_caches", "3");
+		left = dying_cgroups() - expected;
+		if (left <= 0)
+			return false;
+		sleep(1);
+	}
+	say("cgroups that do not go: %ld", left);
+	return true;
+}
+
 /* What was being written when its owner went is kept until reclaim finds it. */
 bool slots_left(long expected, size_t nr_pages)
 {

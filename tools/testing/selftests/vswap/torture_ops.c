@@ -294,31 +294,45 @@ static void op_soft_offline(struct region *r, size_t i, size_t nr)
 	region_verify(r, i, 1);
 }
 
-/* A page frame fails that only a child of ours has, which is killed. */
+/*
+ * A page frame fails that only a child of ours has. It is lost unless it was clean in
+ * the swap cache, and nothing else is.
+ */
+static void poison_own(void)
+{
+	static char buf[65536];
+	const size_t nr = 16, bad = 1;
+	unsigned long seed = choose(1000);
+	char *p = map_region(nr, false);
+	unsigned int epoch = epoch_now();
+
+	if (!p)
+		_exit(0);
+	fill_region(p, nr, PATTERN_ANY, seed);
+	if (one_in(2)) {
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		madvise(p, nr * page_size, MADV_POPULATE_READ);
+	}
+	bus_bad_page(p + bad * page_size);
+	if (madvise(p + bad * page_size, page_size, MADV_HWPOISON))
+		_exit(0);
+	count(COUNT_POISONED, 1);
+	for (size_t i = 0; i < nr; i++) {
+		if (!guarded_copy(buf, p + i * page_size, page_size)) {
+			if (i == bad || (epoch & 1) || epoch_now() != epoch)
+				continue;
+			complain("poison: SIGBUS for page %zu beside page %zu", i, bad);
+		} else if (!pattern_check(buf, page_size, PATTERN_ANY, seed, i)) {
+			complain("poison: page %zu is wrong after page %zu", i, bad);
+		}
+	}
+	_exit(0);
+}
+
 static void op_poison(struct region *r, size_t i, size_t nr)
 {
-	int status;
-	pid_t pid;
-
-	if (!may_poison() || !one_in(4))
-		return;
-	pid = fork();
-	if (!pid) {
-		char *p = map_region(16, false);
-
-		signal(SIGBUS, SIG_DFL);
-		fill_region(p, 16, PATTERN_ANY, choose(1000));
-		if (one_in(2)) {
-			/* Clean in the swap cache, perhaps */
-			madvise(p, 16 * page_size, MADV_PAGEOUT);
-			madvise(p, 16 * page_size, MADV_POPULATE_READ);
-		}
-		if (!madvise(p + page_size, page_size, MADV_HWPOISON))
-			_exit(p[page_size] & 2);
-		_exit(0);
-	}
-	if (pid > 0 && waitpid(pid, &status, 0) == pid)
-		count(COUNT_POISONED, 1);
+	if (may_poison() && one_in(4))
+		run_child(poison_own);
 }
 
 const struct op ops[] = {

@@ -11,8 +11,12 @@ bool in_child;
 #define KSM_PAGES	16
 #define KSM_GENS	4
 
+/* Reads of a page, with reclaim in between, before it has to be lost for good. */
+#define MAX_READS	20
+
 static sigjmp_buf bus;
-static bool bus_armed;
+static bool bus_armed, own_locked;
+static void *bad_page;
 
 /* The handler sees it in the order in which memory is accessed. */
 static void arm(bool on)
@@ -25,8 +29,24 @@ static void on_bus(int sig, siginfo_t *info, void *context)
 {
 	if (__atomic_load_n(&bus_armed, __ATOMIC_SEQ_CST))
 		siglongjmp(bus, 1);
+	if (info->si_addr == bad_page)
+		return;
 	/* Own memory, not that of a region */
+	if (own_locked) {
+		complain("%s: SIGBUS for own memory at %p", self->what, info->si_addr);
+		_exit(1);
+	}
 	signal(SIGBUS, SIG_DFL);
+}
+
+void bus_locked(void)
+{
+	own_locked = true;
+}
+
+void bus_bad_page(void *p)
+{
+	bad_page = p;
 }
 
 void bus_setup(void)
@@ -37,6 +57,7 @@ void bus_setup(void)
 	};
 
 	arm(false);
+	own_locked = false;
 	sigaction(SIGBUS, &action, NULL);
 }
 
@@ -101,6 +122,13 @@ void state_either(struct region *r, size_t i, size_t nr)
 {
 	while (nr--)
 		r->state[i++].either = 1;
+}
+
+/* May it be lost for good? Shared memory gives up a page at once. */
+static bool may_be_lost(const struct region *r, const struct page_state *s)
+{
+	return !is_private(r) || __atomic_load_n(&torture->losing, __ATOMIC_SEQ_CST) ||
+	       s->losses != __atomic_load_n(&torture->losses, __ATOMIC_SEQ_CST);
 }
 
 static bool is_zero(const char *buf)
@@ -187,19 +215,44 @@ static enum verdict judge(struct region *r, size_t i, const char *got, const cha
 	return WRONG;
 }
 
+/* Reclaim drops from the swap cache what could not be read. */
+static void forget_unread(struct region *r)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu swappiness=max", r->nr * page_size);
+	madvise(r->p, r->nr * page_size, MADV_PAGEOUT);
+	write_file(TORTURE_CGROUP "/memory.reclaim", text);
+	usleep(50000);
+}
+
+/*
+ * What could not be read while a device failed can be read again, unless it is lost
+ * for good.
+ */
 static enum verdict verify_page(struct region *r, size_t i)
 {
 	struct page_state *s = &r->state[i];
 	static char got[65536];
+	unsigned int first = epoch_now();
 
-	if (guarded_copy(got, page_at(r, i), page_size))
-		return judge(r, i, got, "wrong, mapped");
-	if (!may_fail(s)) {
-		complain_page(r, i, "SIGBUS, but no device has failed since it was written");
-		return WRONG;
+	for (int n = 0; n < MAX_READS; n++) {
+		unsigned int epoch = epoch_now();
+
+		if (guarded_copy(got, page_at(r, i), page_size))
+			return judge(r, i, got, "wrong, mapped");
+		if (!may_fail(s)) {
+			complain_page(r, i, "SIGBUS, but no device has failed since it was written");
+			return WRONG;
+		}
+		if ((epoch & 1) || epoch != first || may_be_lost(r, s)) {
+			count(COUNT_UNREADABLE, 1);
+			return UNREADABLE;
+		}
+		forget_unread(r);
 	}
-	count(COUNT_UNREADABLE, 1);
-	return UNREADABLE;
+	complain_page(r, i, "SIGBUS, although all devices work");
+	return WRONG;
 }
 
 bool region_verify(struct region *r, size_t i, size_t nr)
@@ -241,41 +294,18 @@ bool region_verify_file(struct region *r, size_t i, size_t nr)
 	return true;
 }
 
-/* Reclaim drops from the swap cache what could not be read. */
-static void forget_unread(struct region *r)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%zu swappiness=max", r->nr * page_size);
-	madvise(r->p, r->nr * page_size, MADV_PAGEOUT);
-	write_file(TORTURE_CGROUP "/memory.reclaim", text);
-	usleep(50000);
-}
-
-/* Shared memory gives up a page at once if it can't be read. */
-static bool may_be_lost(const struct region *r, size_t i)
-{
-	return !is_private(r) || r->state[i].losses != torture->losses;
-}
-
 bool region_verify_last(struct region *r)
 {
 	for (size_t i = 0; i < r->nr; i++) {
-		enum verdict v = verify_page(r, i);
-
-		for (int n = 0; v == UNREADABLE && n < 20 && !may_be_lost(r, i); n++) {
-			forget_unread(r);
-			v = verify_page(r, i);
-		}
-		if (v == WRONG)
+		switch (verify_page(r, i)) {
+		case WRONG:
 			return false;
-		if (v == RIGHT)
-			continue;
-		if (!may_be_lost(r, i)) {
-			complain_page(r, i, "SIGBUS, although all devices work");
-			return false;
+		case UNREADABLE:
+			count(COUNT_LOST, 1);
+			break;
+		case RIGHT:
+			break;
 		}
-		count(COUNT_LOST, 1);
 	}
 	return true;
 }
@@ -312,8 +342,9 @@ void region_touch(struct region *r, size_t i, size_t nr)
 		/* It may become zero between reading and writing */
 		if (r->state[i].either)
 			region_write(r, i, 1);
-		else if (guarded_copy(&c, page_at(r, i), 1))
-			guarded_copy(page_at(r, i), &c, 1);
+		else if ((!guarded_copy(&c, page_at(r, i), 1) ||
+			  !guarded_copy(page_at(r, i), &c, 1)) && !may_fail(&r->state[i]))
+			complain_page(r, i, "SIGBUS for a touch, but no device has failed");
 	}
 }
 
@@ -383,7 +414,8 @@ bool region_create(struct region *r, enum region_kind kind, size_t nr)
 	if (r->state == MAP_FAILED || !r->p)
 		goto fail;
 	/* What is known of the pages must not be lost with them */
-	mlock(r->state, nr * sizeof(*r->state));
+	if (mlock(r->state, nr * sizeof(*r->state)))
+		goto fail;
 
 	if (kind == KIND_MEMFD)
 		r->fd = memfd_create("torture", MFD_CLOEXEC);

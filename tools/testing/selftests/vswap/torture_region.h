@@ -57,6 +57,10 @@ static inline char *page_at(const struct region *r, size_t i)
 
 /* SIGBUS ends one access, not the process. */
 void bus_setup(void);
+/* Memory of this process that is in no region is locked from now on. */
+void bus_locked(void);
+/* The kernel tells of this page when it finds it bad, whoever accesses it or not. */
+void bus_bad_page(void *p);
 bool guarded_copy(void *to, const void *from, size_t size);
 
 bool region_create(struct region *r, enum region_kind kind, size_t nr);
@@ -88,6 +92,9 @@ uint32_t new_gen(struct region *r);
 int uffd_open(char *p, size_t size);
 void uffd_fill(struct region *r, size_t i, size_t nr);
 void uffd_move(struct region *r);
+
+/* torture_work.c: run something in a child, and look how it ends */
+void run_child(void (*run)(void));
 
 /* torture_ops.c */
 struct op {

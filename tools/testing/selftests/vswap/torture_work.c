@@ -32,6 +32,7 @@ static void lock_self(void)
 {
 	static char maps[65536];
 	char *line, *save = NULL;
+	bool locked = true;
 
 	read_file("/proc/self/maps", maps, sizeof(maps));
 	for (line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -39,9 +40,12 @@ static void lock_self(void)
 		char access[8];
 
 		if (sscanf(line, "%lx-%lx %7s", &start, &end, access) == 3 &&
-		    access[0] == 'r' && !strstr(line, "[v") && !in_region(start, end))
-			mlock((void *)start, end - start);
+		    access[0] == 'r' && !strstr(line, "[v") && !in_region(start, end) &&
+		    mlock((void *)start, end - start))
+			locked = false;
 	}
+	if (locked)
+		bus_locked();
 }
 
 /* A new cgroup to live in; what is swapped out stays with the old one. */
@@ -75,7 +79,7 @@ static void judge_child(pid_t pid, int status)
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		count(COUNT_OOM, 1);
 	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS && torture->epoch)
-		count(COUNT_UNREADABLE, 1);	/* its own stack, before it was locked */
+		count(COUNT_UNREADABLE, 1);	/* own memory, before it was locked */
 	else if (status && !torture->failed)
 		complain("child %d of worker %d: status %x", pid, nr_worker, status);
 }
@@ -105,16 +109,37 @@ static void any_range(struct region *r, size_t *i, size_t *nr)
 	}
 }
 
+/* Memory that is locked is not locked in a child. */
+static void start_child(unsigned long turn)
+{
+	in_child = true;
+	bus_setup();
+	choose_seed(1000 + nr_worker, turn);
+	alloc_fail(false);
+	lock_self();
+}
+
+void run_child(void (*run)(void))
+{
+	unsigned long turn = choose(1UL << 40);
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		start_child(turn);
+		run();
+	}
+	if (pid > 0 && waitpid(pid, &status, 0) == pid)
+		judge_child(pid, status);
+}
+
 /*
  * A child: what it has from its parent stays as it was, and what it does with it
  * concerns nobody else. With @shared the parent waits and does not write.
  */
 static void child(bool shared, unsigned long turn)
 {
-	in_child = true;
-	choose_seed(1000 + nr_worker, turn);
-	alloc_fail(false);
-	lock_self();
+	start_child(turn);
 	for (int n = 1 + choose(12); n--;) {
 		struct region *r = &regions[choose(NR_REGIONS)];
 		size_t i, nr;

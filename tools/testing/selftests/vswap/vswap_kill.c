@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The OOM killer comes to a cgroup at its limit when there is no other way, whatever
+ * zswap has declined before, and takes who has the most.
+ */
+#define _GNU_SOURCE
+#include "../kselftest_harness.h"
+#include "vswap_util.h"
+
+#define NR	2048
+
+VSWAP_FIXTURE(vswap_kill)
+
+static long declined(void)
+{
+	return read_num(ZSWAP_DEBUG "reject_compress_fail") +
+	       read_num(ZSWAP_DEBUG "reject_compress_poor");
+}
+
+static void reclaim(const char *cgroup, size_t nr)
+{
+	char bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%zu", nr * page_size);
+	cgroup_write(cgroup, "memory.reclaim", bytes);
+}
+
+static int wait_child(pid_t pid)
+{
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/*
+ * A few pages that can't be compressed are tried over and over, until it seems that
+ * all have been. Then others come, which can be, but not so many that this alone would
+ * be a reason to try again.
+ */
+VSWAP_TEST(vswap_kill, after_giving_up)
+{
+	const size_t nr_new = 512;
+	char *p = map_region(NR, false), *q = map_region(nr_new, false);
+	long given_up = vswap_stat("give_up"), kills = vm_events("oom_kill");
+	char limit[32];
+	pid_t pid;
+
+	fill_region(p, NR, PATTERN_RANDOM, 1);
+	for (int i = 0; i < 1000 && vswap_stat("give_up") == given_up; i++)
+		reclaim(self->cgroup, NR);
+	ASSERT_GT(vswap_stat("give_up"), given_up);
+
+	/* For the half of what comes; a child has it, as it may be killed */
+	snprintf(limit, sizeof(limit), "%ld",
+		 cgroup_read(self->cgroup, "memory.current") + nr_new / 2 * page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", limit), 0);
+	pid = fork();
+	if (!pid) {
+		write_file("/proc/self/oom_score_adj", "1000");
+		fill_region(q, nr_new, PATTERN_WORD, 2);
+		_exit(check_region(q, nr_new, PATTERN_WORD, 2) != nr_new);
+	}
+	EXPECT_EQ(wait_child(pid), 0);
+	EXPECT_EQ(vm_events("oom_kill"), kills);
+	EXPECT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	munmap(p, NR * page_size);
+	munmap(q, nr_new * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* A task pages out what another cgroup is charged for: it is not the other one's trial. */
+VSWAP_TEST(vswap_kill, paged_out_by_others)
+{
+	const size_t nr = 256;
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	long given_up = vswap_stat("give_up"), before;
+	char *buf = malloc(nr * page_size), other[128];
+	pid_t pid;
+
+	ASSERT_GE(fd, 0);
+	fill_region(buf, nr, PATTERN_RANDOM, 3);
+	ASSERT_EQ(write(fd, buf, nr * page_size), nr * page_size);
+	before = declined();
+	pid = fork();
+	if (!pid) {
+		char *p = mmap(NULL, nr * page_size, PROT_READ, MAP_SHARED, fd, 0);
+
+		if (cgroup_enter(other, sizeof(other), "vswap_kill_other"))
+			_exit(1);
+		/* Many times as much as the owner has of all kinds */
+		for (int i = 0; i < 100; i++) {
+			madvise(p, nr * page_size, MADV_POPULATE_READ);
+			madvise(p, nr * page_size, MADV_PAGEOUT);
+		}
+		if (check_region(p, nr, PATTERN_RANDOM, 3) != nr)
+			_exit(2);
+		cgroup_leave(other);
+		_exit(0);
+	}
+	EXPECT_EQ(wait_child(pid), 0);
+	EXPECT_GT(declined(), before + 50 * (long)nr);
+	EXPECT_EQ(vswap_stat("give_up"), given_up);
+	EXPECT_GE(cgroup_read_key(self->cgroup, "memory.stat", "shmem"), nr * page_size);
+	free(buf);
+	close(fd);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/*
+ * A process that has a multiple of the limit in zswap, and is to be spared, is not killed
+ * for the growth of another one.
+ */
+VSWAP_TEST(vswap_kill, spared)
+{
+	const size_t nr_spared = 16384;
+	int ready[2];
+	char c;
+	pid_t spared, pid;
+	int status;
+
+	ASSERT_EQ(pipe(ready), 0);
+	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "24M"), 0);
+	spared = fork();
+	if (!spared) {
+		char *p = map_region(nr_spared, false);
+
+		if (cgroup_write(self->cgroup, "cgroup.procs", "0") ||
+		    write_file("/proc/self/oom_score_adj", "-900"))
+			_exit(1);
+		fill_region(p, nr_spared, PATTERN_WORD, 4);
+		if (write(ready[1], "", 1) != 1)
+			_exit(2);
+		for (;;)
+			pause();
+	}
+	EXPECT_EQ(read(ready[0], &c, 1), 1);
+	pid = fork();
+	if (!pid) {
+		char *p = map_region(4 * NR, false);
+
+		if (cgroup_write(self->cgroup, "cgroup.procs", "0"))
+			_exit(1);
+		fill_region(p, 4 * NR, PATTERN_RANDOM, 5);
+		_exit(0);
+	}
+	status = wait_child(pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(WTERMSIG(status), SIGKILL);
+	EXPECT_EQ(waitpid(spared, &status, WNOHANG), 0);
+	kill(spared, SIGKILL);
+	wait_child(spared);
+	close(ready[0]);
+	close(ready[1]);
+	EXPECT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+TEST_HARNESS_MAIN
