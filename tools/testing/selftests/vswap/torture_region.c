@@ -242,7 +242,7 @@ static enum verdict verify_page(struct region *r, size_t i)
 		if (guarded_copy(got, page_at(r, i), page_size))
 			return judge(r, i, got, "wrong, mapped");
 		if (!may_fail(s)) {
-			complain_page(r, i, "SIGBUS, but no device has failed since it was written");
+			complain_page(r, i, "SIGBUS, but no device has failed since");
 			return WRONG;
 		}
 		if ((epoch & 1) || epoch != first || may_be_lost(r, s)) {

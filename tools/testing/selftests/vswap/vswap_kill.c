@@ -17,7 +17,7 @@ static long declined(void)
 	       read_num(ZSWAP_DEBUG "reject_compress_poor");
 }
 
-static void reclaim(const char *cgroup, size_t nr)
+static void ask_reclaim(const char *cgroup, size_t nr)
 {
 	char bytes[32];
 
@@ -48,7 +48,7 @@ VSWAP_TEST(vswap_kill, after_giving_up)
 
 	fill_region(p, NR, PATTERN_RANDOM, 1);
 	for (int i = 0; i < 1000 && vswap_stat("give_up") == given_up; i++)
-		reclaim(self->cgroup, NR);
+		ask_reclaim(self->cgroup, NR);
 	ASSERT_GT(vswap_stat("give_up"), given_up);
 
 	/* For the half of what comes; a child has it, as it may be killed */
