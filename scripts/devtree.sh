@@ -18,6 +18,7 @@ make_tree()
 	# No links: an editor that writes in place would change the pristine source
 	cp -a --reflink=auto "$(readlink -f "$cache/pristine")" "$dir.part"
 	cd "$dir.part"
+	series_identity
 	git init -q .
 	git add -f -A
 	git commit -q -m "Linux, pristine"

@@ -39,11 +39,14 @@ write()
 verify()
 {
 	git -C "$tmp/repo" worktree add -q "$tmp/verify" base
+	series_identity
 	cd "$tmp/verify"
 	find "$out" -name '*.patch' ! -name '0000-*' | sort | xargs git am -q
 	[ -z "$(git diff --stat HEAD "$(git -C "$tmp/repo" rev-parse HEAD)")" ]
 }
 
+[ "${1:-}" = --verify ] || git var GIT_COMMITTER_IDENT >/dev/null ||
+	die "who mails the series signs it off, and git does not know who that is"
 step "series: write out/series" "$build/log/series.log" write
 if [ "${1:-}" = --verify ]; then
 	step "series: apply it with git am" "$build/log/series-verify.log" verify

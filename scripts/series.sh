@@ -37,12 +37,21 @@ series_apply_patch()
 	fi
 }
 
+# Commits that nobody is to see need no identity: a new machine has none
+series_identity()
+{
+	git var GIT_COMMITTER_IDENT >/dev/null 2>&1 || export \
+		GIT_COMMITTER_NAME=vswap GIT_COMMITTER_EMAIL=vswap@localhost \
+		GIT_AUTHOR_NAME=vswap GIT_AUTHOR_EMAIL=vswap@localhost
+}
+
 # Make a git repository in $1 that holds the files the series is about, as they
 # are in the pristine tree, and commit the steps of the series on top.
 series_repository()
 {
 	local dir=$1 p f
 
+	series_identity
 	mkdir -p "$dir"
 	cd "$dir"
 	git init -q .

@@ -182,9 +182,9 @@ t torture torture-sound "$debug" suite "torture without errors, debug kernel" \
 t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \
 	-m 1G -a zswap.enabled=1 debug kunit
 t release release "$release" guest "kselftests, release kernel" 1800 \
-	-m 512M vswap kselftest
+	-m 512M -a "vswap vswap=nonsense" vswap kselftest
 t release mglru "$release" guest "kselftests, release kernel, MGLRU" 1800 \
-	-m 512M -a lru=mglru vswap kselftest
+	-m 512M -a "lru=mglru vswap=always" vswap kselftest
 t uml uml "kernel-uml initramfs" suite "kselftests, User Mode Linux" \
 	"$s/uml.sh" -t $((scale * 1800)) kselftest
 t uml uml-kunit kernel-uml suite "KUnit, User Mode Linux" "$s/kunit-uml.sh" exec

@@ -67,6 +67,21 @@ validate()
 	fi
 }
 
+# Anything but a known word is reported and ignored.
+mode_of_command_line()
+{
+	case " $(cat /proc/cmdline) " in
+	*" vswap=always "*) mode=always ;;
+	*) mode=auto ;;
+	esac
+	if grep -qF "[$mode]" /sys/kernel/mm/vswap/mode; then
+		echo "ok mode $mode by the command line"
+	else
+		echo "not ok mode $mode by the command line # $(cat /sys/kernel/mm/vswap/mode)"
+		rc=1
+	fi
+}
+
 # Cgroups that have been removed go when nothing of theirs is left.
 nr_dying()
 {
@@ -86,6 +101,7 @@ cgroups_go()
 
 echo 1 >/sys/module/zswap/parameters/enabled
 dying=$(nr_dying)
+mode_of_command_line
 if [ "$lru" = mglru ]; then
 	echo y >/sys/kernel/mm/lru_gen/enabled || { echo "not ok MGLRU is on"; rc=1; }
 fi
