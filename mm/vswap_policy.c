@@ -390,9 +390,10 @@ bool vswap_fits_devices(struct folio *folio)
  * @memcg: the cgroup, NULL for all.
  * @nid: the node that the pages are on.
  *
- * With zswap, how many is not known: as many as compress to the room that it has. It
- * only matters whether there are some. MGLRU leaves anonymous memory alone for less
- * than a batch, so where there is room, there is enough of it.
+ * With zswap, how many is not known: as many as compress to the room that it has. And
+ * while a device is being switched off, as many as others have free slots. It only
+ * matters whether there are some. MGLRU leaves anonymous memory alone for less than a
+ * batch, so where there is room, there is enough of it.
  *
  * Context: Any, the caller makes sure that @memcg stays.
  * Return: 0 if reclaim need not try, else a number of pages that is enough to try.
@@ -401,10 +402,11 @@ long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
 	long room = vswap_device_room(memcg);
 
-	if (!vswap_usable())
+	if (!vswap_usable() && get_nr_device_swap_pages() > 0)
 		return room;
 
-	return room || vswap_zswap_room(memcg, nid) ? SWAPFILE_CLUSTER : 0;
+	return room || (vswap_usable() && vswap_zswap_room(memcg, nid)) ?
+	       SWAPFILE_CLUSTER : 0;
 }
 
 /* Does nobody but the OOM killer help any more, and is he called? */

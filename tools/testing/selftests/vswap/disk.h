@@ -39,6 +39,13 @@ static inline int disk_format(int fd, size_t pages)
 	return err;
 }
 
+/* What a test needs exists, and somebody still has it: that is no reason to skip it. */
+static inline void setup_busy(const char *what)
+{
+	printf("# %s is in use, left by another test\n", what);
+	exit(1);
+}
+
 /* Why disk @n can't be had, NULL if it is there. */
 static inline const char *disk_setup(struct disk *disk, int n, size_t pages)
 {
@@ -62,8 +69,11 @@ static inline const char *disk_setup(struct disk *disk, int n, size_t pages)
 	disk->fd = open(disk->path, O_RDWR);
 	config.info.lo_sizelimit = (pages + 1) * page_size;
 	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	if (disk->fd < 0 || ioctl(disk->fd, LOOP_CONFIGURE, &config))
+	if (disk->fd < 0 || ioctl(disk->fd, LOOP_CONFIGURE, &config)) {
+		if (errno == EBUSY)
+			setup_busy(disk->path);
 		return "a loop device can't be set up";
+	}
 	close(fd);
 	if (lseek(disk->fd, 0, SEEK_END) < (pages + 1) * page_size)
 		return "a RAM disk is too small, see CONFIG_BLK_DEV_RAM_SIZE";
@@ -101,6 +111,13 @@ static inline const char *zram_setup(struct disk *disk, int *zram, size_t pages)
 	return NULL;
 }
 
+/* After disk_remove() */
+static inline int null_remove(void)
+{
+	write_file(NULLB "power", "0");
+	return rmdir(NULLB) ? -errno : 0;
+}
+
 /*
  * A null_blk device, which keeps what is written to it, with @feature: "discard",
  * "rotational", or "badblocks_once", which lets a bad block fail one time only.
@@ -114,14 +131,19 @@ static inline const char *null_setup(struct disk *disk, size_t pages,
 	disk->fd = -1;
 	if (access(CONFIGFS "/nullb", F_OK))
 		mount("configfs", CONFIGFS, "configfs", 0, NULL);
-	if (mkdir(NULLB, 0755))
+	if (mkdir(NULLB, 0755)) {
+		if (errno == EEXIST)
+			setup_busy(NULLB);
 		return "no null_blk, see CONFIG_BLK_DEV_NULL_BLK and CONFIG_CONFIGFS_FS";
+	}
 	snprintf(size, sizeof(size), "%zu", ((pages + 1) * page_size >> 20) + 1);
 	snprintf(path, sizeof(path), NULLB "%s", feature);
 	if (write_file(NULLB "size", size) || write_file(NULLB "blocksize", "4096") ||
 	    write_file(NULLB "memory_backed", "1") || write_file(path, "1") ||
-	    write_file(NULLB "power", "1"))
+	    write_file(NULLB "power", "1")) {
+		null_remove();
 		return "a null_blk device can't be set up";
+	}
 	snprintf(disk->path, sizeof(disk->path), "/dev/" NULLB_NAME);
 	for (int i = 0; i < 50 && disk->fd < 0; i++) {
 		if (i)
@@ -133,13 +155,6 @@ static inline const char *null_setup(struct disk *disk, size_t pages,
 	return NULL;
 }
 
-/* After disk_remove() */
-static inline void null_remove(void)
-{
-	write_file(NULLB "power", "0");
-	rmdir(NULLB);
-}
-
 /* Make @nr blocks of a page from @block on fail, or be good again. */
 static inline int null_bad(long block, long nr, bool bad)
 {
@@ -149,6 +164,14 @@ static inline int null_bad(long block, long nr, bool bad)
 	snprintf(range, sizeof(range), "%c%ld-%ld", bad ? '+' : '-',
 		 block * sectors, (block + nr) * sectors - 1);
 	return write_file(NULLB "badblocks", range);
+}
+
+/* Wait for a read of virtual slots to fail; @errors is how many did before. */
+static inline bool wait_read_error(long errors)
+{
+	for (int i = 0; i < 250 && vswap_stat("read_error") <= errors; i++)
+		usleep(20000);
+	return vswap_stat("read_error") > errors;
 }
 
 /*
@@ -218,12 +241,17 @@ static inline long disk_used(struct disk *disk)
 	return found;
 }
 
-/* Switch off, and let go of it. */
-static inline void disk_remove(struct disk *disk)
+/* Switch off what is on, and let go of it; an error if it stays on. */
+static inline int disk_remove(struct disk *disk)
 {
-	swapoff(disk->path);
+	int err = disk_used(disk) >= 0 ? disk_off(disk) : 0;
+
+	if (err)
+		printf("# %s stays on: %s\n", disk->path, strerror(-err));
 	if (disk->fd >= 0)
 		close(disk->fd);
+	disk->fd = -1;
+	return err;
 }
 
 #endif

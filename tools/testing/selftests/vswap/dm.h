@@ -65,24 +65,27 @@ static inline int dm_table(struct disk *below, const char *failing)
 	return dm_call(DM_DEV_SUSPEND, &req, 0);
 }
 
-static inline void dm_remove(struct disk *disk)
+/* Switch off what is on, and take the device away; an error if that can't be done. */
+static inline int dm_remove(struct disk *disk)
 {
 	struct dm_request req = {};
+	int err = disk_remove(disk);
 
-	if (disk->fd >= 0)
-		close(disk->fd);
-	disk->fd = -1;
-	dm_call(DM_DEV_REMOVE, &req, 0);
+	return dm_call(DM_DEV_REMOVE, &req, 0) ?: err;
 }
 
 /* Why there is no device over @below, NULL if it is there. */
 static inline const char *dm_setup(struct disk *disk, struct disk *below)
 {
 	struct dm_request req = {};
+	int err;
 
 	disk->fd = -1;
 	disk->pages = below->pages;
-	if (dm_call(DM_DEV_CREATE, &req, 0))
+	err = dm_call(DM_DEV_CREATE, &req, 0);
+	if (err == -EBUSY)
+		setup_busy(DM_TEST_NAME);
+	if (err)
 		return "no device mapper, see CONFIG_BLK_DEV_DM";
 	snprintf(disk->path, sizeof(disk->path), "/dev/dm-%u",
 		 minor(req.head.dev));

@@ -7,13 +7,14 @@
 #ifndef _VSWAP_FAULT_H
 #define _VSWAP_FAULT_H
 
-#include "vswap_util.h"
+#include "disk.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 #define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
+#define FAIL_REQUEST	"/sys/kernel/debug/fail_make_request/"
 #define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
 
-static int fail_fd;
+static int fail_fd = -1;
 
 /* For this task: a child has to do it again. */
 static inline void fail_open(void)
@@ -73,6 +74,36 @@ static inline void fail_decompress(bool own_task, const char *times)
 	write_file(FAIL_DECOMPRESS "task-filter", own_task ? "1" : "0");
 	write_file(FAIL_DECOMPRESS "times", times);
 	write_file(FAIL_DECOMPRESS "probability", "100");
+}
+
+/*
+ * Let so many in a hundred requests to a device fail, until @times have, with "-1" for
+ * ever; with "0" of a hundred, none ever again.
+ */
+static inline int fail_requests(struct disk *disk, const char *percent,
+				const char *times)
+{
+	/* Even with a probability of 0, fail-nth of a task counts the requests */
+	const char *may_fail = strcmp(percent, "0") ? "1" : "0";
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/make-it-fail",
+		 strrchr(disk->path, '/') + 1);
+	write_file(FAIL_REQUEST "verbose", "0");
+	return write_file(FAIL_REQUEST "times", times) ? :
+	       write_file(FAIL_REQUEST "probability", percent) ? :
+	       write_file(path, may_fail);
+}
+
+/* Let all of what tasks allocate fail that have set make-it-fail, or nothing. */
+static inline void fail_slab(bool fail)
+{
+	/* Never without the filter: that would be all tasks */
+	write_file(FAILSLAB "probability", "0");
+	write_file(FAILSLAB "times", "-1");
+	write_file(FAILSLAB "task-filter", fail ? "Y" : "N");
+	if (fail)
+		write_file(FAILSLAB "probability", "100");
 }
 
 static inline void fail_decompress_no_more(void)

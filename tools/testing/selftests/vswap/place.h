@@ -130,4 +130,19 @@ static inline int read_page(const char *p, const char *where, unsigned long seed
 	return failed ? SIGBUS : right ? 0 : -1;
 }
 
+/* How many pages of a group can't be read, -1 if one is wrong. */
+static inline int read_group(const char *p, const char *where, unsigned long seed)
+{
+	int failed = 0;
+
+	for (int i = 0; i < GROUP; i++) {
+		int ret = read_page(p, where, seed, i);
+
+		if (ret < 0)
+			return ret;
+		failed += ret == SIGBUS;
+	}
+	return failed;
+}
+
 #endif

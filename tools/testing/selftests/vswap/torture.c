@@ -416,30 +416,6 @@ static bool wait_end(const struct actor *actors, int nr)
 
 /* Judging */
 
-#define VALIDATE	"/sys/kernel/debug/vswap/validate"
-
-/*
- * The number at the end of the last line, -1 if there is none. Not all can be checked
- * while the kernel is about, unless it is @quiet.
- */
-static long validate_once(bool *quiet)
-{
-	static char buf[65536];
-	char *line, *save = NULL, *last = NULL;
-	long errors;
-
-	if (read_file(VALIDATE, buf, sizeof(buf)) <= 0)
-		return -1;
-	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		last = line;
-	line = last ? strstr(last, "errors ") : NULL;
-	errors = line ? atol(line + 7) : -1;
-	*quiet = last && strstr(last, "quiet 1 ");
-	if (errors)
-		say("validation: %s", last ?: "");
-	return errors;
-}
-
 /* Processes stand still, and the kernel has to before long. */
 static long validate(bool *quiet)
 {
@@ -468,7 +444,7 @@ static void look_around(void)
 {
 	bool quiet;
 
-	if (access(VALIDATE, R_OK))
+	if (access(VSWAP_VALIDATE, R_OK))
 		return;
 	torture->pause = 1;
 	for (int i = 0; i < 200; i++) {
@@ -553,15 +529,15 @@ static bool all_happened(double seconds)
 		const char *name;
 		bool rare;
 	} wanted[] = {
-		{ COUNT_FORKS, ~0U, "fork" },
-		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE" },
-		{ COUNT_SWAPON, PART_DEVICES, "swapon" },
-		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff" },
-		{ COUNT_ERRORS, PART_ERRORS, "error" },
+		{ COUNT_FORKS, ~0U, "fork", false },
+		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE", false },
+		{ COUNT_SWAPON, PART_DEVICES, "swapon", false },
+		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff", false },
+		{ COUNT_ERRORS, PART_ERRORS, "error", false },
 		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", true },
-		{ COUNT_CGROUPS, ~0U, "cgroup" },
-		{ COUNT_KNOBS, PART_KNOBS, "knob" },
-		{ COUNT_CPUS, PART_CPUS, "CPU" },
+		{ COUNT_CGROUPS, ~0U, "cgroup", false },
+		{ COUNT_KNOBS, PART_KNOBS, "knob", false },
+		{ COUNT_CPUS, PART_CPUS, "CPU", false },
 		{ COUNT_POISONED, PART_POISON, "poisoned page", true },
 	};
 	bool good = true;
@@ -574,7 +550,7 @@ static bool all_happened(double seconds)
 			good = false;
 		}
 	}
-	if (!access(VALIDATE, R_OK) && seconds >= LONG_ENOUGH && !torture->count[COUNT_QUIET]) {
+	if (!access(VSWAP_VALIDATE, R_OK) && seconds >= LONG_ENOUGH && !torture->count[COUNT_QUIET]) {
 		say("there was no quiet round");
 		good = false;
 	}
@@ -634,8 +610,8 @@ static void finish(double seconds, long slots, long dying, long out)
 	       !slots_left(slots, torture->nr_workers * torture->worker_pages));
 	result("no cgroup is left", !cgroups_left(dying));
 	result("nothing is lost", vswap_stat("lost") == 0);
-	if (access(VALIDATE, R_OK))
-		skip("structures are consistent", "no " VALIDATE);
+	if (access(VSWAP_VALIDATE, R_OK))
+		skip("structures are consistent", "no " VSWAP_VALIDATE);
 	else
 		result("structures are consistent", consistent());
 	if (access("/sys/kernel/debug/kmemleak", W_OK))

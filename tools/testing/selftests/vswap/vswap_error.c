@@ -10,7 +10,7 @@
 FIXTURE(vswap_error) {
 	char cgroup[128];
 	long slots;
-	struct disk below, disk, other;
+	struct disk below, disk, other, ram;
 };
 
 FIXTURE_SETUP(vswap_error)
@@ -20,6 +20,7 @@ FIXTURE_SETUP(vswap_error)
 	self->disk.fd = -1;
 	self->other.fd = -1;
 	self->below.fd = -1;
+	self->ram.fd = -1;
 	if (!missing)
 		missing = disk_setup(&self->below, 0, 4 * NR);
 	if (!missing)
@@ -31,6 +32,8 @@ FIXTURE_SETUP(vswap_error)
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
 			       "vswap_error"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	/* Its own stack and data are not to be among what is swapped out, and counted */
+	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
 	self->slots = vswap_stat("slots_used");
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 }
@@ -38,13 +41,25 @@ FIXTURE_SETUP(vswap_error)
 FIXTURE_TEARDOWN(vswap_error)
 {
 	EXPECT_EQ(vswap_validate(), 0);
-	dm_table(&self->below, NULL);
-	swapoff(self->disk.path);
-	dm_remove(&self->disk);
-	disk_remove(&self->other);
-	disk_remove(&self->below);
+	fail_requests(&self->below, "0", "-1");
+	if (self->ram.fd >= 0)
+		fail_requests(&self->ram, "0", "-1");
+	EXPECT_EQ(dm_table(&self->below, NULL), 0);
+	EXPECT_EQ(dm_remove(&self->disk), 0);
+	EXPECT_EQ(disk_remove(&self->other), 0);
+	EXPECT_EQ(disk_remove(&self->ram), 0);
+	EXPECT_EQ(disk_remove(&self->below), 0);
+	write_file(THP "hugepages-64kB/enabled", "never");
 	past_zswap(false);
 	cgroup_leave(self->cgroup);
+}
+
+/* At the end of a test, of which @slots were in use before it. */
+static void nothing_left(struct __test_metadata *_metadata, long slots)
+{
+	EXPECT_LE(wait_slots(slots), slots);
+	EXPECT_EQ(vswap_stat("slots_poison"), 0);
+	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 
 /* What can't be written stays, and is written when that is possible again. */
@@ -69,8 +84,7 @@ VSWAP_TEST(vswap_error, write)
 	EXPECT_EQ(vswap_stat("write_error"), errors);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	nothing_left(_metadata, self->slots);
 }
 
 /* A failing device can be switched off while another takes what it could not. */
@@ -91,8 +105,7 @@ VSWAP_TEST(vswap_error, write_elsewhere)
 	EXPECT_EQ(disk_off(&self->disk), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	nothing_left(_metadata, self->slots);
 }
 
 /* What can't be read is SIGBUS for that page, and is there again later. */
@@ -117,60 +130,7 @@ VSWAP_TEST(vswap_error, read)
 		drop_swap_cache(self->cgroup, NR);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
 	munmap(p, 2 * NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
-}
-
-/* Of large folios in different places, only the pages that can't be read fail. */
-VSWAP_TEST(vswap_error, read_mixed)
-{
-	char *p = map_region(4 * NR, false);
-	long device, failed;
-
-	if (write_file(THP "hugepages-64kB/enabled", "always"))
-		SKIP(return, "no large folios of 64 kB");
-	madvise(p, 4 * NR * page_size, MADV_HUGEPAGE);
-	fill_region(p, 4 * NR, PATTERN_QUARTER, 5);
-	ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
-
-	/* Let zswap write a part of them back to the disk */
-	zswap_write_back(self->cgroup, NR);
-	drop_swap_cache(self->cgroup, NR);
-	device = vswap_stat("slots_device");
-	EXPECT_GE(device, NR / 2);
-
-	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
-	failed = count_failed(p, 4 * NR, PATTERN_QUARTER, 5);
-	EXPECT_GT(failed, 0);
-	EXPECT_LE(failed, device);
-	ASSERT_EQ(dm_table(&self->below, NULL), 0);
-	/* Folios that could not be read fail until reclaim has dropped them */
-	for (int n = 0; n < 100 && failed > 0; n++) {
-		drop_swap_cache(self->cgroup, NR);
-		failed = count_failed(p, 4 * NR, PATTERN_QUARTER, 5);
-	}
-	EXPECT_EQ(failed, 0);
-	munmap(p, 4 * NR * page_size);
-	write_file(THP "hugepages-64kB/enabled", "never");
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
-}
-
-#define FAIL_REQUEST	"/sys/kernel/debug/fail_make_request/"
-
-/* Let so many in a hundred requests to a device fail; with "0", none ever again. */
-static int fail_requests(struct disk *disk, const char *percent)
-{
-	/* Even with a probability of 0, fail-nth of a task counts the requests */
-	const char *may_fail = strcmp(percent, "0") ? "1" : "0";
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/block/%s/make-it-fail",
-		 strrchr(disk->path, '/') + 1);
-	write_file(FAIL_REQUEST "verbose", "0");
-	write_file(FAIL_REQUEST "times", "-1");
-	return write_file(FAIL_REQUEST "probability", percent) ? :
-	       write_file(path, may_fail);
+	nothing_left(_metadata, self->slots);
 }
 
 /* Out and in again and again: a page may not be to be read, but never is wrong. */
@@ -198,7 +158,7 @@ VSWAP_TEST(vswap_error, now_and_then)
 
 	if (access(FAIL_REQUEST, F_OK))
 		SKIP(return, "no fault injection");
-	ASSERT_EQ(fail_requests(&self->below, "10"), 0);
+	ASSERT_EQ(fail_requests(&self->below, "10", "-1"), 0);
 	for (int i = 0; i < 3; i++) {
 		if (!fork())
 			_exit(load(100 * i));
@@ -211,13 +171,12 @@ VSWAP_TEST(vswap_error, now_and_then)
 	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 6);
 	try_swap_out(p, NR);
-	ASSERT_EQ(fail_requests(&self->below, "0"), 0);
+	ASSERT_EQ(fail_requests(&self->below, "0", "-1"), 0);
 	EXPECT_GT(vswap_stat("write_error"), errors);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 6), NR);
 	munmap(p, NR * page_size);
 	EXPECT_EQ(disk_off(&self->disk), 0);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	nothing_left(_metadata, self->slots);
 }
 
 /* A device that can't be read can be switched off; what was on it is lost. */
@@ -233,6 +192,8 @@ VSWAP_TEST(vswap_error, swapoff)
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(disk_off(&self->disk), 0);
 	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_poison"), NR);
+	EXPECT_EQ(count_failed(p, NR, PATTERN_RANDOM, 4), NR);
 	EXPECT_EQ(touch(p), SIGBUS);
 	EXPECT_EQ(touch(p + (NR - 1) * page_size), SIGBUS);
 	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 4), NR);
@@ -241,28 +202,12 @@ VSWAP_TEST(vswap_error, swapoff)
 	drop_swap_cache(self->cgroup, NR);
 	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
 	munmap(p, 2 * NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	nothing_left(_metadata, self->slots);
 }
 
 /* The first page in zswap, the others on a disk; zeroes in between. */
 #define ZSWAP_FIRST	"zddddddd0ddddddd"
 #define NR_GROUPS	8
-
-/* How many pages of a group can't be read, -1 if one is wrong. */
-static int read_group(const char *p, const char *where, unsigned long seed)
-{
-	int failed = 0;
-
-	for (int i = 0; i < GROUP; i++) {
-		int ret = read_page(p, where, seed, i);
-
-		if (ret < 0)
-			return ret;
-		failed += ret == SIGBUS;
-	}
-	return failed;
-}
 
 static char *read_large(char *p, size_t nr)
 {
@@ -292,38 +237,70 @@ VSWAP_TEST(vswap_error, read_zswap_first)
 	ASSERT_EQ(dm_table(&self->below, NULL), 0);
 	for (int i = 0; i < NR_GROUPS; i++)
 		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 20 + i), 0);
-	write_file(THP "hugepages-64kB/enabled", "never");
 	munmap(p, NR_GROUPS * GROUP * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	nothing_left(_metadata, self->slots);
 }
 
 /* The same with a device that is as fast as memory, which large folios are read from. */
 VSWAP_TEST(vswap_error, read_zswap_first_fast)
 {
-	struct disk ram = {};
 	char *p;
 
 	if (access(FAIL_REQUEST, F_OK))
 		SKIP(return, "no fault injection");
-	ASSERT_EQ(ram_setup(&ram, 2, 4 * NR), NULL);
-	ASSERT_EQ(disk_on(&ram, 20), 0);
+	ASSERT_EQ(ram_setup(&self->ram, 2, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->ram, 20), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
 	p = read_large(place_region(NR_GROUPS, ZSWAP_FIRST, 30), NR_GROUPS * GROUP);
 	ASSERT_NE(p, NULL);
 	drop_swap_cache(self->cgroup, NR_GROUPS * GROUP);
-	ASSERT_EQ(fail_requests(&ram, "100"), 0);
+	ASSERT_EQ(fail_requests(&self->ram, "100", "-1"), 0);
 	for (int i = 0; i < NR_GROUPS; i++)
 		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 30 + i), 14);
-	ASSERT_EQ(fail_requests(&ram, "0"), 0);
+	ASSERT_EQ(fail_requests(&self->ram, "0", "-1"), 0);
 	for (int i = 0; i < NR_GROUPS; i++)
 		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 30 + i), 0);
-	write_file(THP "hugepages-64kB/enabled", "never");
 	munmap(p, NR_GROUPS * GROUP * page_size);
-	EXPECT_EQ(disk_off(&ram), 0);
-	disk_remove(&ram);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	nothing_left(_metadata, self->slots);
+}
+
+/*
+ * One page that can't be read, in a large folio with pages in other places: it is
+ * read again by itself, and so are those that were read by one request with it.
+ */
+VSWAP_TEST(vswap_error, read_mixed)
+{
+	static const char where[] = "z0dddddddddd0z0z";
+	const int nr = 10;
+
+	if (access(FAIL_REQUEST, F_OK))
+		SKIP(return, "no fault injection");
+	if (access(THP "hugepages-64kB", F_OK))
+		SKIP(return, "no large folios of 64 kB");
+	ASSERT_EQ(ram_setup(&self->ram, 2, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->ram, 20), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	for (int bad = 0; bad < GROUP; bad++) {
+		const bool lost = where[bad] == 'd';
+		long errors, requests;
+		char *p = read_large(place_region(1, where, 60 + bad), GROUP);
+
+		ASSERT_NE(p, NULL);
+		drop_swap_cache(self->cgroup, GROUP);
+		errors = vswap_stat("read_error");
+		requests = vm_events("nrswpin");
+		/* The request for all of them, and that for the page alone */
+		ASSERT_EQ(fail_requests(&self->ram, "100", lost ? "2" : "1"), 0);
+		EXPECT_EQ(read_page(p, where, 60 + bad, bad), lost ? SIGBUS : 0);
+		EXPECT_EQ(vswap_stat("read_error"), errors + 1 + lost);
+		EXPECT_EQ(vm_events("nrswpin"), requests + 1 + lost);
+		EXPECT_EQ(read_group(p, where, 60 + bad), 0);
+		EXPECT_EQ(vswap_stat("read_error"), errors + 1 + lost);
+		EXPECT_EQ(vm_events("nrswpin"), requests + 1 + lost + nr);
+		ASSERT_EQ(fail_requests(&self->ram, "0", "-1"), 0);
+		munmap(p, GROUP * page_size);
+	}
+	nothing_left(_metadata, self->slots);
 }
 
 /* A page in zswap is read without a look at the disk that its neighbours are on. */
@@ -346,15 +323,14 @@ VSWAP_TEST(vswap_error, no_read_for_neighbours)
 	for (int i = 0; i < NR_GROUPS; i++)
 		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 40 + i), 0);
 	EXPECT_GT(disk_stat(&self->disk, DISK_STAT_READS), reads);
-	write_file(THP "hugepages-64kB/enabled", "never");
 	munmap(p, NR_GROUPS * GROUP * page_size);
+	nothing_left(_metadata, self->slots);
 }
 
 FIXTURE(vswap_block) {
 	char cgroup[128];
-	long slots;
+	long slots, errors;
 	struct disk disk;
-	char *p;
 };
 
 FIXTURE_VARIANT(vswap_block) {
@@ -367,11 +343,9 @@ FIXTURE_VARIANT_ADD(vswap_block, passing) { .feature = "badblocks_once" };
 
 #define BAD_PAGE	100
 
-/* The block of one page in the middle of others on the disk is bad. */
 FIXTURE_SETUP(vswap_block)
 {
 	const char *missing = vswap_missing();
-	long block;
 
 	self->disk.fd = -1;
 	if (!missing)
@@ -379,26 +353,36 @@ FIXTURE_SETUP(vswap_block)
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_block"), 0);
-	past_zswap(true);
+	/* As for vswap_error */
+	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
 	self->slots = vswap_stat("slots_used");
+	self->errors = vswap_stat("read_error");
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-
-	self->p = map_region(NR, false);
-	fill_region(self->p, NR, PATTERN_RANDOM, 50);
-	ASSERT_EQ(swap_out(self->p, NR), NR);
-	drop_swap_cache(self->cgroup, NR);
-	block = disk_find(&self->disk, PATTERN_RANDOM, 50, BAD_PAGE);
-	ASSERT_GT(block, 0);
-	ASSERT_EQ(null_bad(block, 1, true), 0);
 }
 
 FIXTURE_TEARDOWN(vswap_block)
 {
-	munmap(self->p, NR * page_size);
-	disk_remove(&self->disk);
-	null_remove();
+	EXPECT_EQ(vswap_validate(), 0);
+	null_bad(1, 4 * NR, false);
+	EXPECT_EQ(disk_remove(&self->disk), 0);
+	EXPECT_EQ(null_remove(), 0);
 	past_zswap(false);
 	cgroup_leave(self->cgroup);
+}
+
+/* The block of one page in the middle of others on the disk is bad. NULL if not. */
+static char *place_bad(struct disk *disk, const char *cgroup)
+{
+	char *p = map_region(NR, false);
+	long block = 0;
+
+	past_zswap(true);
+	fill_region(p, NR, PATTERN_RANDOM, 50);
+	if (swap_out(p, NR) == NR) {
+		drop_swap_cache(cgroup, NR);
+		block = disk_find(disk, PATTERN_RANDOM, 50, BAD_PAGE);
+	}
+	return block > 0 && !null_bad(block, 1, true) ? p : NULL;
 }
 
 /* The pages that can't be read: none, or the one; -1 if there are others. */
@@ -415,41 +399,49 @@ static long bad_pages(const char *p)
 VSWAP_TEST(vswap_block, fault)
 {
 	const bool lasting = !strcmp(variant->feature, "memory_backed");
+	char *p = place_bad(&self->disk, self->cgroup);
 
-	EXPECT_EQ(bad_pages(self->p), lasting);
+	ASSERT_NE(p, NULL);
+	EXPECT_EQ(bad_pages(p), lasting);
+	EXPECT_GT(vswap_stat("read_error"), self->errors);
 	/* It can be read as soon as the block can */
 	ASSERT_EQ(null_bad(1, 4 * NR, false), 0);
-	EXPECT_EQ(bad_pages(self->p), 0);
-	munmap(self->p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	EXPECT_EQ(bad_pages(p), 0);
+	munmap(p, NR * page_size);
+	nothing_left(_metadata, self->slots);
 }
 
 /* ... and one page that is lost when the disk is switched off. */
 VSWAP_TEST(vswap_block, swapoff)
 {
 	const bool lasting = !strcmp(variant->feature, "memory_backed");
+	char *p = place_bad(&self->disk, self->cgroup);
 
+	ASSERT_NE(p, NULL);
 	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_GT(vswap_stat("read_error"), self->errors);
 	EXPECT_EQ(vswap_stat("slots_device"), 0);
-	EXPECT_EQ(bad_pages(self->p), lasting);
-	munmap(self->p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	EXPECT_EQ(vswap_stat("slots_poison"), lasting);
+	EXPECT_EQ(bad_pages(p), lasting);
+	munmap(p, NR * page_size);
+	nothing_left(_metadata, self->slots);
 }
 
 /* What could not be read a while ago is read again before it is given up. */
 VSWAP_TEST(vswap_block, swapoff_later)
 {
+	char *p = place_bad(&self->disk, self->cgroup);
+
+	ASSERT_NE(p, NULL);
 	/* Read with its neighbours, and left in the swap cache */
-	ASSERT_EQ(madvise(self->p, NR * page_size, MADV_WILLNEED), 0);
-	usleep(100000);
+	ASSERT_EQ(madvise(p, NR * page_size, MADV_WILLNEED), 0);
+	ASSERT_TRUE(wait_read_error(self->errors));
 	ASSERT_EQ(null_bad(1, 4 * NR, false), 0);
 	EXPECT_EQ(disk_off(&self->disk), 0);
-	EXPECT_EQ(bad_pages(self->p), 0);
-	munmap(self->p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
-	EXPECT_EQ(vswap_stat("lost"), 0);
+	EXPECT_EQ(vswap_stat("slots_poison"), 0);
+	EXPECT_EQ(bad_pages(p), 0);
+	munmap(p, NR * page_size);
+	nothing_left(_metadata, self->slots);
 }
 
 FIXTURE(vswap_decompress) {
@@ -482,6 +474,7 @@ FIXTURE_SETUP(vswap_decompress)
 
 FIXTURE_TEARDOWN(vswap_decompress)
 {
+	EXPECT_EQ(vswap_validate(), 0);
 	fail_decompress_no_more();
 	write_file(THP "hugepages-64kB/enabled", "never");
 	write_file(THP "hugepages-64kB/shmem_enabled", "never");
@@ -516,7 +509,7 @@ VSWAP_TEST(vswap_decompress, passing)
 	EXPECT_EQ(read_num(ZSWAP_DEBUG "decompress_fail"), fails + 1);
 	EXPECT_EQ(check_region(p, GROUP, PATTERN_QUARTER, 60), GROUP);
 	munmap(p, GROUP * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
+	nothing_left(_metadata, self->slots);
 }
 
 /* If that fails, too, it is lost alone. */
@@ -532,7 +525,7 @@ VSWAP_TEST(vswap_decompress, lasting)
 	EXPECT_EQ(touch(p), variant->shared ? SIGBUS : 0);
 	EXPECT_EQ(count_failed(p, GROUP, PATTERN_QUARTER, 60), variant->shared);
 	munmap(p, GROUP * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
+	nothing_left(_metadata, self->slots);
 }
 
 TEST_HARNESS_MAIN

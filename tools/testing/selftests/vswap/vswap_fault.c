@@ -4,13 +4,41 @@
  * nothing leaks.
  */
 #include "../kselftest_harness.h"
-#include "disk.h"
 #include "fault.h"
 
 #define NR		64
 #define MAX_NTH		400
 
-VSWAP_FIXTURE(vswap_fault);
+FIXTURE(vswap_fault) {
+	char cgroup[128];
+	long slots;
+	struct disk disk;
+};
+
+FIXTURE_SETUP(vswap_fault)
+{
+	const char *missing = vswap_missing();
+
+	self->disk.fd = -1;
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_fault"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	/* Its own stack and data are not to be among what is swapped out, and counted */
+	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
+	self->slots = vswap_stat("slots_used");
+}
+
+FIXTURE_TEARDOWN(vswap_fault)
+{
+	EXPECT_EQ(vswap_validate(), 0);
+	fail_arm(0);
+	fail_slab(false);
+	cgroup_write(self->cgroup, "memory.zswap.max", "max");
+	EXPECT_EQ(disk_remove(&self->disk), 0);
+	past_zswap(false);
+	cgroup_leave(self->cgroup);
+}
 
 /* Swapping out with the n-th allocation failing, for all n there are. */
 VSWAP_TEST(vswap_fault, out)
@@ -52,9 +80,7 @@ VSWAP_TEST(vswap_fault, out_without_memory)
 	fill_region(q, 1, PATTERN_QUARTER, 1);
 	ASSERT_EQ(swap_out(q, 1), 1);
 	fill_region(p, nr, PATTERN_QUARTER, 2);
-	write_file(FAILSLAB "task-filter", "Y");
-	write_file(FAILSLAB "times", "-1");
-	write_file(FAILSLAB "probability", "100");
+	fail_slab(true);
 	for (int i = 0; i < 4; i++) {
 		ASSERT_EQ(pwrite(fd, "1", 1, 0), 1);
 		madvise(p, nr * page_size, MADV_PAGEOUT);
@@ -62,8 +88,7 @@ VSWAP_TEST(vswap_fault, out_without_memory)
 		/* They stay in the swap cache, where the next one does not see them */
 		EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
 	}
-	write_file(FAILSLAB "probability", "0");
-	write_file(FAILSLAB "task-filter", "N");
+	fail_slab(false);
 	close(fd);
 
 	EXPECT_GT(vswap_stat("declined"), declined + 2 * (long)nr);
@@ -192,15 +217,14 @@ VSWAP_TEST(vswap_fault, writeback)
 {
 	const char *why = fault_setup();
 	char *p = map_region(4 * NR, false), *q = map_region(NR, false);
-	struct disk disk = { .fd = -1 };
 	long written = vm_events("zswpwb");
 	int nr_failed = 0;
 
 	if (!why)
-		why = disk_setup(&disk, 0, 64 * NR);
+		why = disk_setup(&self->disk, 0, 64 * NR);
 	if (why)
 		SKIP(return, "%s", why);
-	ASSERT_EQ(disk_on(&disk, 10), 0);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 	for (int nth = 1; nth < 120; nth += nth < 32 ? 1 : 8) {
 		fill_region(p, 4 * NR, PATTERN_QUARTER, nth);
 		ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
@@ -219,7 +243,6 @@ VSWAP_TEST(vswap_fault, writeback)
 	EXPECT_GT(vm_events("zswpwb"), written + 64);
 	munmap(p, 4 * NR * page_size);
 	munmap(q, NR * page_size);
-	disk_remove(&disk);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }
@@ -229,39 +252,37 @@ VSWAP_TEST(vswap_fault, swapoff)
 {
 	const char *why = fault_setup();
 	char *p = map_region(NR, false);
-	struct disk disk = { .fd = -1 };
 	int nr_failed = 0;
 
 	if (!why)
-		why = disk_setup(&disk, 0, 64 * NR);
+		why = disk_setup(&self->disk, 0, 64 * NR);
 	if (why)
 		SKIP(return, "%s", why);
-	ASSERT_EQ(disk_on(&disk, 10), 0);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 	for (int nth = 1; nth < 300; nth += nth < 48 ? 1 : 16) {
 		int err;
 
 		fill_region(p, NR, PATTERN_RANDOM, nth);
 		ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
 		drop_swap_cache(self->cgroup, NR);
-		EXPECT_GE(disk_used(&disk), NR);
+		EXPECT_GE(disk_used(&self->disk), NR);
 		fail_arm(nth);
-		err = disk_off(&disk);
+		err = disk_off(&self->disk);
 		nr_failed += fail_done();
 		/* What it can't do without is tried again */
 		if (err) {
 			EXPECT_EQ(err, -ENOMEM);
-			EXPECT_GE(disk_used(&disk), 0);
+			EXPECT_GE(disk_used(&self->disk), 0);
 		} else {
 			EXPECT_EQ(vswap_stat("slots_device"), 0);
-			ASSERT_EQ(disk_on(&disk, 10), 0);
+			ASSERT_EQ(disk_on(&self->disk, 10), 0);
 		}
 		ASSERT_EQ(check_region(p, NR, PATTERN_RANDOM, nth), NR);
 	}
 	TH_LOG("%d failed", nr_failed);
 	EXPECT_GT(nr_failed, NR / 4);
 	munmap(p, NR * page_size);
-	disk_remove(&disk);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 

@@ -10,6 +10,7 @@
 #include "../kselftest_harness.h"
 #include <sys/syscall.h>
 #include "dm.h"
+#include "fault.h"
 #include "place.h"
 
 enum { FIRST, MIDDLE, LAST, WHOLE, NR_PIECES };
@@ -61,6 +62,10 @@ static const char *impossible(const union cell *cell)
 			return "a large folio of shmem has all pages in one place when it goes out";
 		if ((cell->path == READAHEAD || cell->path == SWAPOFF) && cell->size == LARGE)
 			return "both read single pages";
+		if (cell->size == LARGE && cell->beside == BY_POISON)
+			return "what is lost is not read together with others";
+		if (cell->size == LARGE && access(FAIL_REQUEST, F_OK))
+			return "what is as fast as memory, and read at one go, does not fail";
 		return NULL;
 	}
 	if (cell->path == READAHEAD || cell->path == SWAPOFF || cell->path == PUNCH)
@@ -77,9 +82,17 @@ struct matrix {
 	long slots;
 	struct disk bad, below, before, after;
 	bool has_before, has_after;
+	bool fast;			/* all of them are as fast as memory */
+	bool running;			/* a cell, which has these */
 	int fd;				/* of shared memory */
 	char *p;
 };
+
+static void set_large(const char *when)
+{
+	write_file(THP "hugepages-64kB/enabled", when);
+	write_file(THP "hugepages-64kB/shmem_enabled", when);
+}
 
 FIXTURE(vswap_io_matrix) {
 	struct matrix m;
@@ -96,15 +109,9 @@ FIXTURE_SETUP(vswap_io_matrix)
 	ASSERT_EQ(cgroup_enter(self->m.cgroup, sizeof(self->m.cgroup),
 			       "vswap_io_matrix"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	/* Its own stack and data are not to be among what is swapped out, and counted */
+	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
 	self->m.slots = vswap_stat("slots_used");
-}
-
-FIXTURE_TEARDOWN(vswap_io_matrix)
-{
-	write_file(ZSWAP_PARAM "enabled", "1");
-	write_file(VSWAP_MODE, "auto");
-	write_file(THP "hugepages-64kB/enabled", "never");
-	cgroup_leave(self->m.cgroup);
 }
 
 /* What is behind the pages: 'd' for the bad disk, 'o' for others. */
@@ -134,13 +141,17 @@ static const char *cell_disks(struct matrix *m,
 	const int nr_after = GROUP - first - nr;
 	const char *missing;
 
+	m->running = true;
+	m->fast = cell->op == READING && cell->size == LARGE;
 	m->has_before = others && nr_before;
 	m->has_after = others && cell->beside == BY_OTHER &&
 			  cell->piece == MIDDLE && nr_after;
-	missing = null_setup(&m->bad, nr,
+	missing = m->fast ? ram_setup(&m->bad, 1, nr) :
+		  null_setup(&m->bad, nr,
 			     cell->error == PASSING ? "badblocks_once" : "memory_backed");
 	if (!missing && m->has_before)
-		missing = disk_setup(&m->below, 0, nr_before) ?:
+		missing = m->fast ? ram_setup(&m->before, 0, nr_before) :
+			  disk_setup(&m->below, 0, nr_before) ?:
 			  dm_setup(&m->before, &m->below);
 	if (!missing && m->has_after)
 		missing = ram_setup(&m->after, 2, nr_after);
@@ -153,18 +164,46 @@ static const char *cell_disks(struct matrix *m,
 	return NULL;
 }
 
-static void cell_disks_remove(struct matrix *m)
+/* Let the pages of the piece fail, or be good again. */
+static int cell_fail(struct matrix *m, const union cell *cell, bool bad)
 {
-	disk_remove(&m->bad);
-	null_remove();
-	if (m->has_before) {
-		dm_table(&m->below, NULL);
-		swapoff(m->before.path);
-		dm_remove(&m->before);
-		disk_remove(&m->below);
+	if (m->fast)
+		return fail_requests(&m->bad, bad ? "100" : "0",
+				     cell->error == PASSING ? "1" : "-1");
+	return null_bad(1, pieces[cell->piece].nr, bad);
+}
+
+static int cell_disks_remove(struct matrix *m)
+{
+	int err;
+
+	m->running = false;
+	if (m->fast)
+		fail_requests(&m->bad, "0", "-1");
+	err = disk_remove(&m->bad);
+	if (!m->fast)
+		err = null_remove() ?: err;
+	if (m->has_before && m->fast) {
+		err = disk_remove(&m->before) ?: err;
+	} else if (m->has_before) {
+		err = dm_table(&m->below, NULL) ?: err;
+		err = dm_remove(&m->before) ?: err;
+		err = disk_remove(&m->below) ?: err;
 	}
 	if (m->has_after)
-		disk_remove(&m->after);
+		err = disk_remove(&m->after) ?: err;
+	return err;
+}
+
+FIXTURE_TEARDOWN(vswap_io_matrix)
+{
+	EXPECT_EQ(vswap_validate(), 0);
+	if (self->m.running)
+		EXPECT_EQ(cell_disks_remove(&self->m), 0);
+	write_file(ZSWAP_PARAM "enabled", "1");
+	write_file(VSWAP_MODE, "auto");
+	set_large("never");
+	cgroup_leave(self->m.cgroup);
 }
 
 /* Swap out shared pages, which page tables don't know, one by one. */
@@ -249,11 +288,21 @@ static void cell_expect(struct __test_metadata *_metadata,
 	}
 }
 
+/* How often that has happened with folios of 64 kB */
+static long large_stat(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), THP "hugepages-64kB/stats/%s", name);
+	return read_num(path);
+}
+
 static void cell_read(struct __test_metadata *_metadata,
 		      struct matrix *m,
 		      const union cell *cell, unsigned long seed)
 {
 	const int first = pieces[cell->piece].first, nr = pieces[cell->piece].nr;
+	long errors = vswap_stat("read_error"), poison = 0;
 	bool lasting = cell->error == LASTING;
 	char where[GROUP + 1], page[page_size];
 	const char *missing;
@@ -271,18 +320,35 @@ static void cell_read(struct __test_metadata *_metadata,
 	if (m->has_before && cell->beside == BY_POISON) {
 		ASSERT_EQ(dm_table(&m->below, "error_reads"), 0);
 		ASSERT_EQ(disk_off(&m->before), 0);
+		for (int i = 0; i < GROUP; i++)
+			poison += where[i] == 'o';
+		EXPECT_EQ(vswap_stat("slots_poison"), poison);
+		errors = vswap_stat("read_error");
 	}
 	if (cell->size == LARGE) {
-		write_file(THP "hugepages-64kB/enabled", "always");
+		set_large("always");
 		madvise(m->p, GROUP * page_size, MADV_HUGEPAGE);
 	}
 
-	ASSERT_EQ(null_bad(1, nr, true), 0);
+	ASSERT_EQ(cell_fail(m, cell, true), 0);
 	if (cell->path == READAHEAD) {
 		madvise(m->p, GROUP * page_size, MADV_WILLNEED);
-		usleep(20000);
+		EXPECT_TRUE(wait_read_error(errors)) {
+			TH_LOG("%s", cell_text(cell));
+		}
 	} else if (cell->path == SWAPOFF) {
 		EXPECT_EQ(disk_off(&m->bad), 0);
+		EXPECT_EQ(vswap_stat("slots_poison"), poison + lasting * nr) {
+			TH_LOG("%s", cell_text(cell));
+		}
+	} else if (cell->size == LARGE && cell->piece != WHOLE) {
+		/* Another page of the folio is needed, and the bad ones are read with it */
+		int other = first ? 0 : GROUP - 1;
+
+		EXPECT_EQ(read_page(m->p, where, seed, other), 0);
+		EXPECT_EQ(vswap_stat("read_error"), errors + 1) {
+			TH_LOG("%s", cell_text(cell));
+		}
 	} else if (cell->path == PUNCH) {
 		/* A part of the first bad page, which has to be read for it */
 		EXPECT_EQ(fallocate(m->fd, 3, first * page_size + 100, 8), 0);
@@ -299,9 +365,14 @@ static void cell_read(struct __test_metadata *_metadata,
 		}
 	}
 	cell_expect(_metadata, m, cell, where, seed, lasting);
+	/* Of a large folio, it is one request for all, and then each page by itself */
+	errors = vswap_stat("read_error") - errors;
+	EXPECT_TRUE(cell->size == LARGE ? errors == 1 + lasting * nr : errors > 0) {
+		TH_LOG("%ld errors, %s", errors, cell_text(cell));
+	}
 
 	/* The disk is well again; what has been given up for good is not */
-	ASSERT_EQ(null_bad(1, nr, false), 0);
+	ASSERT_EQ(cell_fail(m, cell, false), 0);
 	cell_expect(_metadata, m, cell, where, seed,
 		    lasting && (is_shared(cell) || cell->path == SWAPOFF));
 }
@@ -310,7 +381,9 @@ static void cell_write(struct __test_metadata *_metadata,
 		       struct matrix *m,
 		       const union cell *cell, unsigned long seed)
 {
-	long errors = vswap_stat("write_error");
+	const char *stat = is_shared(cell) ? "shmem_alloc" : "anon_fault_alloc";
+	long errors = vswap_stat("write_error"), large = large_stat(stat);
+	long written = large_stat("swpout");
 	char where[GROUP + 1];
 	const char *missing;
 
@@ -325,12 +398,15 @@ static void cell_write(struct __test_metadata *_metadata,
 		ASSERT_TRUE(cell_map_shared(m));
 	}
 	if (cell->size == LARGE) {
-		write_file(THP "hugepages-64kB/enabled", "always");
+		set_large("always");
 		madvise(m->p, GROUP * page_size, MADV_HUGEPAGE);
 	}
 	fill_region(m->p, GROUP, PATTERN_QUARTER, seed);
+	EXPECT_EQ(large_stat(stat), large + (cell->size == LARGE)) {
+		TH_LOG("%s", cell_text(cell));
+	}
 
-	ASSERT_EQ(null_bad(1, pieces[cell->piece].nr, true), 0);
+	ASSERT_EQ(cell_fail(m, cell, true), 0);
 	if (cell->path == WRITEBACK) {
 		char *more = map_region(2 * GROUP, false);
 
@@ -349,11 +425,14 @@ static void cell_write(struct __test_metadata *_metadata,
 	EXPECT_GT(vswap_stat("write_error"), errors) {
 		TH_LOG("%s", cell_text(cell));
 	}
+	EXPECT_EQ(large_stat("swpout") > written, cell->size == LARGE) {
+		TH_LOG("%s", cell_text(cell));
+	}
 	cell_expect(_metadata, m, cell, where, seed, false);
 	write_file(ZSWAP_PARAM "enabled", "1");
 
 	/* The disk is well again */
-	ASSERT_EQ(null_bad(1, pieces[cell->piece].nr, false), 0);
+	ASSERT_EQ(cell_fail(m, cell, false), 0);
 	try_swap_out(m->p, GROUP);
 	drop_swap_cache(m->cgroup, GROUP);
 	cell_expect(_metadata, m, cell, where, seed, false);
@@ -369,18 +448,23 @@ static void cell_run(struct __test_metadata *_metadata,
 		cell_read(_metadata, m, cell, seed);
 	else
 		cell_write(_metadata, m, cell, seed);
+	EXPECT_EQ(vswap_validate(), 0) {
+		TH_LOG("%s", cell_text(cell));
+	}
 
 	if (m->p)
 		munmap(m->p, GROUP * page_size);
 	if (m->fd >= 0)
 		close(m->fd);
-	write_file(THP "hugepages-64kB/enabled", "never");
+	set_large("never");
 	write_file(ZSWAP_PARAM "enabled", "1");
-	cell_disks_remove(m);
-	EXPECT_LE(wait_slots(m->slots + OWN_PAGES), m->slots + OWN_PAGES) {
+	EXPECT_LE(wait_slots(m->slots), m->slots) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	EXPECT_EQ(vswap_stat("slots_device"), 0) {
+	EXPECT_EQ(vswap_stat("slots_device") + vswap_stat("slots_poison"), 0) {
+		TH_LOG("%s", cell_text(cell));
+	}
+	EXPECT_EQ(cell_disks_remove(m), 0) {
 		TH_LOG("%s", cell_text(cell));
 	}
 	EXPECT_EQ(vswap_stat("lost"), 0);

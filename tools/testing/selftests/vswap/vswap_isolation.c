@@ -16,6 +16,7 @@
 #define NR_GOOD		1536	/* pages, of which a third fits into GOOD_MAX */
 #define GOOD_MAX	"2560K"
 #define NR_BAD		1024
+#define NR_FULL		32	/* cgroups that are over their limits */
 #define NR_LOST		256
 
 /*
@@ -191,8 +192,10 @@ static int lose_once(struct bad *bad)
 {
 	char *p = out_to_disk(bad);
 	int err = disk_off(&bad->disk) ? 5 : 0;
+	long failed;
 
-	if (count_failed(p, NR_LOST, PATTERN_QUARTER, 50) <= 0)
+	failed = count_failed(p, NR_LOST, PATTERN_QUARTER, 50);
+	if (failed <= 0 || failed != vswap_stat("slots_poison"))
 		err = err ?: 6;
 	munmap(p, NR_LOST * page_size);
 	if (dm_table(&bad->below, NULL) || disk_format(bad->disk.fd, bad->disk.pages) ||
@@ -306,33 +309,43 @@ static void fills(struct bad *bad)
 	again(bad, fill_once);
 }
 
-/*
- * ... beside pages of a cgroup that is over its limit, so that they can't be read in order
- * to be written. The others have to be found all the same, and the OOM killer, for which
- * there is no task here, is not to be called.
- */
-static void fills_beside_full(struct bad *bad)
+/* A cgroup with pages in zswap that is over its limit, with nobody in it. */
+static void fill_up(const char *full, char *p, size_t nr)
 {
-	char *p = mmap(NULL, NR_BAD * page_size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char full[128];
-	long ooms, written;
 	pid_t pid;
 
-	snprintf(full, sizeof(full), CGROUP "/vswap_full_%d", getpid());
 	if (mkdir(full, 0755))
 		_exit(1);
 	pid = fork();
 	if (!pid) {
 		enter(full);
-		fill_region(p, NR_BAD, PATTERN_QUARTER, 90);
-		for (int i = 0; i < 100 && count_out(p, NR_BAD) < NR_BAD; i++)
-			madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
-		_exit(count_out(p, NR_BAD) < NR_BAD);
+		fill_region(p, nr, PATTERN_QUARTER, 90);
+		for (int i = 0; i < 100 && count_out(p, nr) < nr; i++)
+			madvise(p, nr * page_size, MADV_PAGEOUT);
+		_exit(count_out(p, nr) < nr);
 	}
 	if (wait_child(pid) || cgroup_write(full, "memory.max", "0"))
 		_exit(2);
-	ooms = cgroup_read_key(full, "memory.events", "oom");
+}
+
+/*
+ * ... beside pages of cgroups that are over their limits, so that they can't be read in
+ * order to be written. The others have to be found all the same, however many of these
+ * come first, and the OOM killer, for which there is no task here, is not to be called.
+ */
+static void fills_beside_full(struct bad *bad)
+{
+	char *p = mmap(NULL, NR_BAD * page_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const size_t nr = NR_BAD / NR_FULL;
+	char full[NR_FULL][128];
+	long ooms = 0, written;
+
+	for (int i = 0; i < NR_FULL; i++) {
+		snprintf(full[i], sizeof(full[i]), CGROUP "/vswap_full_%d_%d", getpid(), i);
+		fill_up(full[i], p + i * nr * page_size, nr);
+		ooms += cgroup_read_key(full[i], "memory.events", "oom");
+	}
 
 	written = read_num(ZSWAP_DEBUG "written_back_pages");
 	again(bad, fill_once);
@@ -342,11 +355,16 @@ static void fills_beside_full(struct bad *bad)
 			go_through(bad, fill_once);
 	}
 	bad->told->wrong += read_num(ZSWAP_DEBUG "written_back_pages") < written + 256;
-	bad->told->wrong += cgroup_read_key(full, "memory.events", "oom") != ooms;
-	cgroup_write(full, "memory.max", "max");
-	bad->told->wrong += check_region(p, NR_BAD, PATTERN_QUARTER, 90) != NR_BAD;
+	for (int i = 0; i < NR_FULL; i++) {
+		ooms -= cgroup_read_key(full[i], "memory.events", "oom");
+		cgroup_write(full[i], "memory.max", "max");
+		bad->told->wrong += check_region(p + i * nr * page_size, nr,
+						 PATTERN_QUARTER, 90) != nr;
+	}
+	bad->told->wrong += ooms != 0;
 	munmap(p, NR_BAD * page_size);
-	cgroup_leave(full);
+	for (int i = 0; i < NR_FULL; i++)
+		cgroup_leave(full[i]);
 }
 
 /* Pages of a file that zswap has, and then can't decompress for this task. */
@@ -456,6 +474,7 @@ static void removed(struct bad *bad)
 FIXTURE(vswap_isolation) {
 	struct bad bad;
 	char good[128];		/* cgroup */
+	char parent[128];	/* of it, with the limit, if there is one */
 	long slots, kills;
 	pid_t pid;
 };
@@ -464,6 +483,7 @@ FIXTURE_VARIANT(vswap_isolation) {
 	void (*worst)(struct bad *bad);
 	bool disk;		/* the bad one has one */
 	bool both;		/* and it works, so the good one may go there, too */
+	bool parent;		/* the good one's memory is limited by its parent */
 	const char *mode;
 	const char *needs;
 };
@@ -502,6 +522,13 @@ FIXTURE_VARIANT_ADD(vswap_isolation, strands) {
 FIXTURE_VARIANT_ADD(vswap_isolation, fills) {
 	.worst = fills,
 	.disk = true,
+	.mode = "auto",
+};
+
+FIXTURE_VARIANT_ADD(vswap_isolation, fills_with_parent) {
+	.worst = fills,
+	.disk = true,
+	.parent = true,
 	.mode = "auto",
 };
 
@@ -558,6 +585,12 @@ FIXTURE_SETUP(vswap_isolation)
 	snprintf(self->good, sizeof(self->good), CGROUP "/vswap_good_%d", getpid());
 	ASSERT_EQ(mkdir(self->good, 0755), 0);
 	ASSERT_EQ(cgroup_write(self->good, "memory.max", GOOD_MAX), 0);
+	if (variant->parent) {
+		memcpy(self->parent, self->good, sizeof(self->parent));
+		strcat(self->good, "/child");
+		ASSERT_EQ(cgroup_write(self->parent, "cgroup.subtree_control", "+memory"), 0);
+		ASSERT_EQ(mkdir(self->good, 0755), 0);
+	}
 	ASSERT_EQ(cgroup_write(self->good, "memory.swap.max", variant->both ? "max" : "0"), 0);
 	ASSERT_EQ(cgroup_write(self->good, "memory.zswap.max",
 			       variant->both ? "512K" : "max"), 0);
@@ -586,7 +619,11 @@ FIXTURE_TEARDOWN(vswap_isolation)
 	set_zswap("max_pool_percent", "20");
 	cgroup_leave(bad->cgroup);
 	cgroup_leave(self->good);
-	EXPECT_EQ(vswap_validate(), 0);
+	if (variant->parent)
+		cgroup_leave(self->parent);
+	if (variant->needs)
+		fail_decompress_no_more();
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 }
 
 /* The good one's work: 0 if all is right. */
@@ -660,6 +697,7 @@ VSWAP_TEST(vswap_isolation, good)
 	for (int n = 0; n < nr || (n < 8 * nr && told->rounds < 3); n++) {
 		took = good_round(_metadata, self->good, 1 + n, BOUND_MS(before));
 		longest = took > longest ? took : longest;
+		EXPECT_EQ(vswap_validate(), 0);
 	}
 	/* and not done with it before */
 	ended = waitpid(self->pid, &status, WNOHANG) == self->pid;
@@ -698,6 +736,7 @@ VSWAP_TEST(vswap_isolation, good)
 		usleep(50000);
 	}
 	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(vswap_stat("slots_poison"), 0);
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }
 

@@ -29,14 +29,16 @@ VSWAP_TEST(vswap_memcg, swap_max_zero)
 VSWAP_TEST(vswap_memcg, zswap_max_zero)
 {
 	char *p = map_region(NR, false);
+	int devices = have_swap_devices();
 
+	ASSERT_GE(devices, 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
 	fill_region(p, NR, PATTERN_QUARTER, 2);
 	for (int i = 0; i < 3; i++)
 		madvise(p, NR * page_size, MADV_PAGEOUT);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.zswap.current"), 0);
 	EXPECT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "zswpout"), 0);
-	if (read_key("/proc/meminfo", "SwapTotal") == 0)
+	if (!devices)
 		EXPECT_EQ(count_swapped(p, NR), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 2), NR);
 
@@ -61,6 +63,7 @@ VSWAP_TEST(vswap_memcg, zswap_max)
 	current = cgroup_read(self->cgroup, "memory.zswap.current");
 	EXPECT_GT(current, 256 << 10);
 	EXPECT_LE(current, (1 << 20) + (256 << 10));
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 3), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -81,8 +84,9 @@ VSWAP_TEST(vswap_memcg, overflow)
 					  PATTERN_MIXED, 4, j));
 	}
 	EXPECT_EQ(cgroup_read_key(self->cgroup, "memory.events", "oom_kill"), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	munmap(p, 2 * NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* Pages outlive the cgroup that swapped them out. */
@@ -112,6 +116,7 @@ VSWAP_TEST(vswap_memcg, removed)
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);
 	EXPECT_GT(vswap_stat("slots_used"), self->slots + NR / 2);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 5), NR);
 	munmap(p, NR * page_size);
 	close(fd);
@@ -126,9 +131,10 @@ VSWAP_TEST(vswap_memcg, proactive_reclaim)
 	fill_region(p, NR, PATTERN_MIXED, 6);
 	cgroup_write(self->cgroup, "memory.reclaim", "6M swappiness=200");
 	EXPECT_GT(count_swapped(p, NR), NR / 2);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 6), NR);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 #define ZERO_DIR	"/tmp/vswap_zero"
@@ -169,7 +175,7 @@ static long kernel_memory(const char *cgroup)
 VSWAP_TEST(vswap_memcg, tables)
 {
 	const long nr = 256, slack = nr * page_size / 4;
-	long before = kernel_memory(self->cgroup), after, tables;
+	long before = kernel_memory(self->cgroup), after, tables, others;
 	int fd = open_huge_file(), status;
 	char child[192];
 	pid_t pid;
@@ -197,6 +203,8 @@ VSWAP_TEST(vswap_memcg, tables)
 	/* One may be in use, or in a CPU's batch for the LRU lists */
 	ASSERT_GE(vswap_stat("slots_zero"), (nr - 4) * 512);
 	tables = vswap_stat("slots_zero") / 512 * page_size;
+	/* Memory was short, so that files of a root in tmpfs may be out, too */
+	others = vswap_stat("slots_zswap");
 	EXPECT_GE(kernel_memory(child), tables);
 	EXPECT_LE(cgroup_read_key(child, "memory.stat", "kernel"), 2 * tables);
 	EXPECT_GE(cgroup_read(child, "memory.current"), tables);
@@ -205,11 +213,12 @@ VSWAP_TEST(vswap_memcg, tables)
 		usleep(20000);
 	ASSERT_NE(access(child, F_OK), 0);
 	EXPECT_GE(kernel_memory(self->cgroup), before + tables);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 
 	/* All of it is uncharged with the last slot */
 	close(fd);
 	umount2(ZERO_DIR, 0);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots + others), self->slots + others);
 	after = kernel_memory(self->cgroup);
 	EXPECT_LE(after, before + slack);
 	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
@@ -256,9 +265,10 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	EXPECT_LE(st.st_size, bound);
 	/* Not by others being killed */
 	EXPECT_EQ(read_key("/proc/vmstat", "oom_kill") - kills, mine);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	close(fd);
 	umount2(ZERO_DIR, 0);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
 		usleep(20000);
 	EXPECT_NE(access(child, F_OK), 0);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The device grows with use and gives its memory back. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
 #include "../kselftest_harness.h"
 #include "vswap_util.h"
 
@@ -18,18 +21,30 @@ static long wait_memory(long limit)
 	return bytes;
 }
 
+/*
+ * So many pages that the device has to grow for them. Others may have slots that keep
+ * it from being as small as it can be.
+ */
+static size_t more_than_there_are(size_t nr)
+{
+	size_t nr_named = vswap_stat("clusters") * 512;
+
+	return nr > nr_named + 8192 ? nr : nr_named + 8192;
+}
+
 /* Slots cost what they should, and nothing once they are free. */
 VSWAP_TEST(vswap_memory, grow_and_shrink)
 {
 	size_t nr = (192UL << 20) / page_size;
-	long before, used, slots, grow = vswap_stat("grow");
-	long shrink;
+	long before, used, slots, grow, shrink;
 	char *p;
 
 	before = wait_memory(0);
+	grow = vswap_stat("grow");
 	shrink = vswap_stat("shrink");
+	nr = more_than_there_are(nr);
 	p = map_region(nr, false);
-	/* Zeroes, as they are quick: 192 MB of them */
+	/* Zeroes, as they are quick */
 	for (size_t i = 0; i < nr; i += 8192) {
 		size_t n = nr - i < 8192 ? nr - i : 8192;
 
@@ -53,41 +68,119 @@ VSWAP_TEST(vswap_memory, grow_and_shrink)
 	EXPECT_GT(vswap_stat("shrink"), shrink);
 }
 
-/* Growing and shrinking while others look up stale entries. */
+#define NR_BUSY		2
+#define NR_PEEKED	256	/* pages, far from each other */
+
+/* One of those who take many slots and give them back, when they are told to. */
+struct busy {
+	atomic_int round;	/* the one to be done */
+	atomic_int done;	/* by all of them */
+	atomic_bool wrong;
+};
+
+struct peeker {
+	struct busy *busy;
+	char *p;
+	size_t nr;
+};
+
+/* Look up entries that are given back meanwhile. */
+static void *peek(void *arg)
+{
+	struct peeker *peeker = arg;
+
+	for (size_t i = 0;; i++) {
+		char *p = peeker->p + i % NR_PEEKED * (peeker->nr / NR_PEEKED) * page_size;
+
+		madvise(p, page_size, MADV_WILLNEED);
+		if (!pattern_check(p, page_size, PATTERN_ZERO, 0, 0))
+			peeker->busy->wrong = true;
+		if (i % NR_PEEKED == 0)
+			usleep(1000);
+	}
+	return NULL;
+}
+
+static void take_and_give_back(struct busy *busy, size_t nr)
+{
+	struct peeker peeker = { .busy = busy, .p = map_region(nr, true), .nr = nr };
+	size_t nr_chunk = (2UL << 20) / page_size;
+	pthread_t thread;
+
+	if (!peeker.p || pthread_create(&thread, NULL, peek, &peeker))
+		_exit(1);
+	for (int round = 1;; round++) {
+		while (busy->round < round)
+			usleep(1000);
+		for (size_t i = 0; i < nr; i += nr_chunk) {
+			for (size_t j = i; j < i + nr_chunk; j++)
+				peeker.p[j * page_size] = 0;
+			madvise(peeker.p + i * page_size, nr_chunk * page_size,
+				MADV_PAGEOUT);
+		}
+		madvise(peeker.p, nr * page_size, MADV_DONTNEED);
+		busy->done++;
+	}
+}
+
+/*
+ * Growing and shrinking while others look up entries: stale ones, and those that stay
+ * where the device does.
+ */
 VSWAP_TEST(vswap_memory, race)
 {
-	size_t nr = 2048;
+	/* Zeroes in huge pages are quick; more than a page of clusters has names for */
+	const size_t nr = 2048;
+	size_t nr_busy = (192UL << 20) / page_size;
 	char *p = map_region(nr, false);
-	pid_t pids[2];
+	unsigned char vec[2048];
+	struct busy *busy;
+	pid_t pids[NR_BUSY];
 
-	for (int i = 0; i < 2; i++) {
+	busy = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		    -1, 0);
+	ASSERT_NE(busy, MAP_FAILED);
+	wait_memory(0);
+	nr_busy = more_than_there_are(NR_BUSY * nr_busy) / NR_BUSY / 512 * 512;
+	for (int i = 0; i < NR_BUSY; i++) {
 		pids[i] = fork();
 		if (!pids[i]) {
-			char *q = map_region(nr, false);
-
-			for (int round = 0;; round++) {
-				fill_region(q, nr, PATTERN_ZERO, 0);
-				madvise(q, nr * page_size, MADV_PAGEOUT);
-				madvise(q, nr * page_size, MADV_DONTNEED);
-				/* Some rounds let it become idle and shrink */
-				if (round % 8 == 7)
-					usleep(1300000);
-			}
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			take_and_give_back(busy, nr_busy);
 		}
 	}
-	for (int round = 0; round < 12; round++) {
+	for (int round = 1; round <= 3; round++) {
+		long grow = vswap_stat("grow"), shrink = vswap_stat("shrink");
+
 		fill_region(p, nr, PATTERN_MIXED, round);
-		madvise(p, nr * page_size, MADV_PAGEOUT);
-		madvise(p, nr * page_size, MADV_WILLNEED);
+		ASSERT_EQ(swap_out(p, nr), nr);
+		busy->round = round;
+		for (int i = 0; i < 12000 && busy->done < NR_BUSY * round; i++) {
+			madvise(p, nr / 2 * page_size, MADV_WILLNEED);
+			mincore(p, nr * page_size, vec);
+			if (i % 32 == 0)
+				EXPECT_EQ(vswap_validate(), 0);
+			usleep(10000);
+		}
+		ASSERT_EQ(busy->done, NR_BUSY * round);
+		EXPECT_GT(vswap_stat("grow"), grow);
+		/* Who reads the statistics looks at all clusters */
+		for (int i = 0; i < 3000 && vswap_stat("shrink") == shrink; i++) {
+			EXPECT_EQ(vswap_validate(), 0);
+			mincore(p, nr * page_size, vec);
+			usleep(10000);
+		}
+		EXPECT_GT(vswap_stat("shrink"), shrink);
 		EXPECT_EQ(check_region(p, nr, PATTERN_MIXED, round), nr);
-		madvise(p, nr * page_size, MADV_DONTNEED);
-		usleep(500000);
 	}
-	for (int i = 0; i < 2; i++) {
+	EXPECT_FALSE(busy->wrong);
+	for (int i = 0; i < NR_BUSY; i++) {
+		EXPECT_EQ(waitpid(pids[i], NULL, WNOHANG), 0);
 		kill(pids[i], SIGKILL);
 		waitpid(pids[i], NULL, 0);
 	}
 	munmap(p, nr * page_size);
+	munmap(busy, page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 

@@ -28,6 +28,7 @@ static int write_num(const char *path, long num)
 FIXTURE_SETUP(vswap_overcommit)
 {
 	const char *missing;
+	int devices;
 
 	page_size = sysconf(_SC_PAGESIZE);
 	self->disk.fd = -1;
@@ -36,7 +37,9 @@ FIXTURE_SETUP(vswap_overcommit)
 		SKIP(return, "needs root");
 	if (write_file(ZSWAP_PARAM "enabled", "1"))
 		SKIP(return, "zswap can't be enabled");
-	if (read_key("/proc/meminfo", "SwapTotal"))
+	devices = have_swap_devices();
+	ASSERT_GE(devices, 0);
+	if (devices)
 		SKIP(return, "there is a swap device");
 	missing = disk_setup(&self->disk, 0, NR_DISK);
 	if (missing)
@@ -58,6 +61,7 @@ FIXTURE_TEARDOWN(vswap_overcommit)
 		write_num(RATIO, self->ratio);
 		write_num(ZSWAP_PARAM "max_pool_percent", self->percent);
 	}
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	disk_remove(&self->disk);
 	if (self->virtual)
 		write_file(VSWAP_MODE, "auto");

@@ -1,12 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What reclaim can do, and is told that it can do, with virtual slots. */
+#include <time.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 
 #define NR		4096		/* 16 MB in pages of 4 kB */
 #define PER_HUGE	(2UL << 20)
 
-VSWAP_FIXTURE(vswap_reclaim);
+#define MTHP_16K	THP "hugepages-16kB/"
+
+FIXTURE(vswap_reclaim) {
+	char cgroup[128];
+	long slots;
+	struct disk disks[2];
+};
+
+FIXTURE_SETUP(vswap_reclaim)
+{
+	const char *missing = vswap_missing();
+
+	self->disks[0].fd = -1;
+	self->disks[1].fd = -1;
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(vswap_start(self->cgroup, sizeof(self->cgroup), "vswap_reclaim",
+			      &self->slots), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_reclaim)
+{
+	cgroup_write(self->cgroup, "memory.max", "max");
+	past_zswap(false);
+	set_zswap("max_pool_percent", "20");
+	set_zswap("accept_threshold_percent", "90");
+	write_file(MTHP_16K "enabled", "never");
+	write_file(THP "enabled", "madvise");
+	write_file(THP "shmem_enabled", "never");
+	disk_remove(&self->disks[0]);
+	disk_remove(&self->disks[1]);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
+	cgroup_leave(self->cgroup);
+}
 
 /* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
 static int ask_reclaim(const char *cgroup, size_t bytes)
@@ -16,6 +50,14 @@ static int ask_reclaim(const char *cgroup, size_t bytes)
 	snprintf(text, sizeof(text), "%zu swappiness=max", bytes);
 	cgroup_settle(cgroup);
 	return cgroup_write(cgroup, "memory.reclaim", text);
+}
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static long oom_kills(const char *cgroup)
@@ -92,6 +134,7 @@ static void mostly(struct __test_metadata *_metadata, const char *cgroup, char *
 	/* No more than that is left of it, besides what it is compressed to */
 	EXPECT_LT(cgroup_read(cgroup, "memory.current") -
 		  cgroup_read(cgroup, "memory.zswap.current"), bytes / 4);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_mostly(p, NR, seed), NR);
 }
 
@@ -101,7 +144,7 @@ VSWAP_TEST(vswap_reclaim, small_mostly)
 
 	mostly(_metadata, self->cgroup, p, false, 1);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 VSWAP_TEST(vswap_reclaim, huge_mostly)
@@ -113,7 +156,7 @@ VSWAP_TEST(vswap_reclaim, huge_mostly)
 	p = map_region(NR, true);
 	mostly(_metadata, self->cgroup, p, true, 2);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 VSWAP_TEST(vswap_reclaim, shmem_mostly)
@@ -126,32 +169,28 @@ VSWAP_TEST(vswap_reclaim, shmem_mostly)
 	ASSERT_NE(p, NULL);
 	mostly(_metadata, self->cgroup, p, true, 3);
 	munmap(p, NR * page_size);
-	write_file(THP "shmem_enabled", "never");
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* A device that may not be used does not change that, nor is it used. */
 VSWAP_TEST(vswap_reclaim, huge_swap_max_zero)
 {
-	struct disk disk = {};
-	const char *missing = disk_setup(&disk, 0, 7 * NR / 2);
+	const char *missing = disk_setup(&self->disks[0], 0, 7 * NR / 2);
 	char *p;
 
 	if (missing)
 		SKIP(return, "%s", missing);
 	if (access(THP "enabled", W_OK))
-		SKIP(disk_remove(&disk); return, "no huge pages");
-	ASSERT_EQ(disk_on(&disk, 10), 0);
+		SKIP(return, "no huge pages");
+	ASSERT_EQ(disk_on(&self->disks[0], 10), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "0"), 0);
 	p = map_region(NR, true);
 	mostly(_metadata, self->cgroup, p, true, 4);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.current"), 0);
 	munmap(p, NR * page_size);
-	disk_remove(&disk);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_EQ(disk_off(&self->disks[0]), 0);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
-
-#define MTHP_16K	THP "hugepages-16kB/"
 
 /* A folio is not split where that lets nothing be swapped out. */
 VSWAP_TEST(vswap_reclaim, no_split)
@@ -194,7 +233,6 @@ VSWAP_TEST(vswap_reclaim, no_split)
 	EXPECT_EQ(swap_out(p, NR), NR);
 	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 6), NR);
-	write_file(MTHP_16K "enabled", "never");
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -217,30 +255,30 @@ static char *out_to_disk(struct __test_metadata *_metadata, const char *cgroup,
 
 static const char *two_disks(struct disk *disks)
 {
-	const char *missing = disk_setup(&disks[0], 0, 3 * NR);
-
-	disks[1].fd = -1;
-	return missing ?: disk_setup(&disks[1], 1, 3 * NR);
+	return disk_setup(&disks[0], 0, 3 * NR) ?: disk_setup(&disks[1], 1, 3 * NR);
 }
 
-static void no_disks(struct disk *disks)
+/* Nothing is left, neither on the disks nor of pages that were on them. */
+static void check_left(struct __test_metadata *_metadata,
+		       struct _test_data_vswap_reclaim *self)
 {
-	set_zswap("enabled", "1");
-	write_file(VSWAP_MODE, "auto");
-	disk_remove(&disks[0]);
-	disk_remove(&disks[1]);
+	for (int i = 0; i < 2; i++) {
+		if (disk_used(&self->disks[i]) >= 0)
+			EXPECT_EQ(disk_off(&self->disks[i]), 0);
+	}
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* What swapoff has moved to memory can be swapped out again: to another device, */
 VSWAP_TEST(vswap_reclaim, unused_to_disk)
 {
-	struct disk disks[2] = {};
+	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	long swapped;
 	char *p;
 
 	if (missing)
-		SKIP(no_disks(disks); return, "%s", missing);
+		SKIP(return, "%s", missing);
 	p = out_to_disk(_metadata, self->cgroup, disks, NR, 7);
 	ASSERT_EQ(disk_on(&disks[1], 5), 0);
 	ASSERT_EQ(disk_off(&disks[0]), 0);
@@ -251,22 +289,22 @@ VSWAP_TEST(vswap_reclaim, unused_to_disk)
 		wait_writeback();
 	}
 	EXPECT_GE(disk_used(&disks[1]), swapped + NR * 3 / 4);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 7), NR);
 	munmap(p, NR * page_size);
-	no_disks(disks);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_left(_metadata, self);
 }
 
 /* ... or to zswap. */
 VSWAP_TEST(vswap_reclaim, unused_to_zswap)
 {
-	struct disk disks[2] = {};
+	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	long stored;
 	char *p;
 
 	if (missing)
-		SKIP(no_disks(disks); return, "%s", missing);
+		SKIP(return, "%s", missing);
 	p = out_to_disk(_metadata, self->cgroup, disks, NR, 8);
 	set_zswap("enabled", "1");
 	ASSERT_EQ(disk_off(&disks[0]), 0);
@@ -275,43 +313,41 @@ VSWAP_TEST(vswap_reclaim, unused_to_zswap)
 	EXPECT_GE(vswap_stat("slots_zswap"), stored + NR / 2);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
 	munmap(p, NR * page_size);
-	no_disks(disks);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_left(_metadata, self);
 }
 
 /* So a device can be switched off that has more than fits into memory. */
-static void off_in_little(struct __test_metadata *_metadata, const char *cgroup,
-			  bool zswap, int seed)
+static void off_in_little(struct __test_metadata *_metadata,
+			  struct _test_data_vswap_reclaim *self, bool zswap, int seed)
 {
-	struct disk disks[2] = {};
+	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	char *p;
 
 	if (missing)
-		SKIP(no_disks(disks); return, "%s", missing);
-	p = out_to_disk(_metadata, cgroup, disks, 2 * NR, seed);
-	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "16M"), 0);
+		SKIP(return, "%s", missing);
+	p = out_to_disk(_metadata, self->cgroup, disks, 2 * NR, seed);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "16M"), 0);
 	if (zswap)
 		set_zswap("enabled", "1");
 	else
 		ASSERT_EQ(disk_on(&disks[1], 5), 0);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
-	EXPECT_EQ(oom_kills(cgroup), 0);
+	EXPECT_EQ(oom_kills(self->cgroup), 0);
 	EXPECT_EQ(check_region(p, 2 * NR, PATTERN_QUARTER, seed), 2 * NR);
 	munmap(p, 2 * NR * page_size);
-	no_disks(disks);
 }
 
 VSWAP_TEST(vswap_reclaim, off_in_little_to_disk)
 {
-	off_in_little(_metadata, self->cgroup, false, 9);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	off_in_little(_metadata, self, false, 9);
+	check_left(_metadata, self);
 }
 
 VSWAP_TEST(vswap_reclaim, off_in_little_to_zswap)
 {
-	off_in_little(_metadata, self->cgroup, true, 10);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	off_in_little(_metadata, self, true, 10);
+	check_left(_metadata, self);
 }
 
 /*
@@ -321,12 +357,13 @@ VSWAP_TEST(vswap_reclaim, off_in_little_to_zswap)
 VSWAP_TEST(vswap_reclaim, off_no_room)
 {
 	const size_t nr = NR / 2;
-	struct disk disks[2] = {};
+	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	char *p, *q, other[128];
+	long start;
 
 	if (missing)
-		SKIP(no_disks(disks); return, "%s", missing);
+		SKIP(return, "%s", missing);
 	p = out_to_disk(_metadata, self->cgroup, disks, NR, 14);
 	ASSERT_EQ(cgroup_enter(other, sizeof(other), "vswap_other"), 0);
 	q = map_region(nr, false);
@@ -335,20 +372,23 @@ VSWAP_TEST(vswap_reclaim, off_no_room)
 	drop_swap_cache(other, nr);
 	ASSERT_GE(disk_used(&disks[0]), NR + nr);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
+	start = now_ms();
 	EXPECT_EQ(disk_off(&disks[0]), -ENOMEM);
+	/* It is patient */
+	EXPECT_GE(now_ms() - start, 10000);
 	EXPECT_EQ(oom_kills(self->cgroup), 0);
 	EXPECT_EQ(oom_kills(other), 0);
 	EXPECT_GT(disk_used(&disks[0]), NR / 2);
 	EXPECT_LE(disk_used(&disks[0]), NR);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 14), NR);
 	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 15), nr);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
 	munmap(p, NR * page_size);
 	munmap(q, nr * page_size);
-	no_disks(disks);
 	cgroup_leave(other);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_left(_metadata, self);
 }
 
 static void do_nothing(int sig)
@@ -359,7 +399,7 @@ static void do_nothing(int sig)
 VSWAP_TEST(vswap_reclaim, off_interrupted)
 {
 	struct sigaction act = { .sa_handler = do_nothing };
-	struct disk disks[2] = {};
+	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	long start, used, before = -1;
 	int status = 0;
@@ -367,9 +407,7 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 	char *p;
 
 	if (missing)
-		SKIP(no_disks(disks); return, "%s", missing);
-	/* This process and who switches it off must not need a page of the cgroup */
-	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
+		SKIP(return, "%s", missing);
 	p = out_to_disk(_metadata, self->cgroup, disks, NR, 15);
 	start = disk_used(&disks[0]);
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
@@ -394,14 +432,14 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 	}
 	EXPECT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(WEXITSTATUS(status), EINTR);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(oom_kills(self->cgroup), 0);
 	EXPECT_GT(disk_used(&disks[0]), NR / 2);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 15), NR);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
 	munmap(p, NR * page_size);
-	no_disks(disks);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_left(_metadata, self);
 }
 
 /* Run by a child in a cgroup of its own: 0 if all was right, else it is killed. */
@@ -457,7 +495,7 @@ VSWAP_TEST(vswap_reclaim, after_kill)
 	EXPECT_NE(access(child, F_OK), 0);
 	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* All is tried before it is given up, also what MADV_PAGEOUT has not come to yet. */
@@ -476,7 +514,7 @@ VSWAP_TEST(vswap_reclaim, beside_isolated)
 	EXPECT_EQ(check_region(p, nr_random, PATTERN_RANDOM, 17), nr_random);
 	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 18), nr);
 	munmap(p, (nr_random + nr) * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* Having given up on what does not compress is no reason not to try what comes then. */
@@ -509,7 +547,7 @@ VSWAP_TEST(vswap_reclaim, grown)
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /*
@@ -550,14 +588,18 @@ static void hopeless(struct __test_metadata *_metadata, const char *zswap_max,
 VSWAP_TEST(vswap_reclaim, hopeless_zswap_max)
 {
 	hopeless(_metadata, "0", PATTERN_QUARTER, 0);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-/* There is room, but not for this data: each page is tried a few times. */
+/*
+ * There is room, but not for this data: each page is tried up to four times, and so many
+ * more as a page table has, once for all that has been given up before and once for who
+ * is about to be killed.
+ */
 VSWAP_TEST(vswap_reclaim, hopeless_random)
 {
-	hopeless(_metadata, "max", PATTERN_RANDOM, 4 * NR / 2);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	hopeless(_metadata, "max", PATTERN_RANDOM, 4 * NR / 2 + 2 * 512);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 #define NR_CGROUPS	20
@@ -572,7 +614,6 @@ static long pool_bytes(int percent)
 VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 {
 	const char *missing;
-	struct disk disk = {};
 	pid_t pids[NR_CGROUPS];
 	long before, written, limit = pool_bytes(1);
 	/* These take 1.1 to 1.3 kB each: enough to fill what is allowed twice */
@@ -581,12 +622,12 @@ VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 	int go[2], ready[2];
 	char c;
 
-	missing = disk_setup(&disk, 0, nr + NR / 2);
+	missing = disk_setup(&self->disks[0], 0, nr + NR / 2);
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(pipe(go), 0);
 	ASSERT_EQ(pipe(ready), 0);
-	ASSERT_EQ(disk_on(&disk, 10), 0);
+	ASSERT_EQ(disk_on(&self->disks[0], 10), 0);
 	for (int i = 0; i < NR_CGROUPS; i++) {
 		pids[i] = fork();
 		if (!pids[i]) {
@@ -629,6 +670,7 @@ VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 	EXPECT_LE(read_num(ZSWAP_DEBUG "pool_total_size"), limit);
 	EXPECT_GE(read_num(ZSWAP_DEBUG "written_back_pages"),
 		  written + (before - limit) / (page_size / 2));
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 100), nr);
 	close(go[1]);
@@ -639,8 +681,84 @@ VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 		EXPECT_EQ(status, 0);
 	}
 	munmap(p, nr * page_size);
-	disk_remove(&disk);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_left(_metadata, self);
+}
+
+#define NR_HELD		4096	/* chunks at most, */
+#define CHUNK		256	/* pages each */
+#define NR_MORE		128
+
+/* Swap out some pages in a cgroup of their own: how many does zswap take? */
+static long more_stored(struct __test_metadata *_metadata,
+			struct _test_data_vswap_reclaim *self, const char *writeback,
+			int seed)
+{
+	long stored = read_num(ZSWAP_DEBUG "stored_pages");
+	char *p = map_region(NR_MORE, false), cgroup[128];
+
+	ASSERT_EQ(cgroup_enter(cgroup, sizeof(cgroup), "vswap_more"), 0);
+	ASSERT_EQ(cgroup_write(cgroup, "memory.zswap.writeback", writeback), 0);
+	fill_region(p, NR_MORE, PATTERN_QUARTER, seed);
+	EXPECT_EQ(swap_out(p, NR_MORE), NR_MORE);
+	stored = read_num(ZSWAP_DEBUG "stored_pages") - stored;
+	EXPECT_EQ(check_region(p, NR_MORE, PATTERN_QUARTER, seed), NR_MORE);
+	munmap(p, NR_MORE * page_size);
+	cgroup_leave(cgroup);
+	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+	return stored;
+}
+
+/*
+ * Once the pool has been full, pages go to devices until it has shrunk to the accept
+ * threshold, but those that can't are taken as soon as there is room.
+ */
+VSWAP_TEST(vswap_reclaim, accept_threshold)
+{
+	const char *missing = disk_setup(&self->disks[0], 0, NR);
+	static char *held[NR_HELD];
+	long limit = pool_bytes(1);
+	char *p = map_region(CHUNK, false);
+	int nr = 0, kept = 0;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (limit > 256L << 20)
+		SKIP(return, "too much memory to fill one percent of it");
+	ASSERT_EQ(disk_on(&self->disks[0], 10), 0);
+	set_zswap("max_pool_percent", "1");
+	set_zswap("accept_threshold_percent", "50");
+	EXPECT_EQ(more_stored(_metadata, self, "1", 1), NR_MORE);
+
+	/* Fill it with what has no other place */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	while (nr < NR_HELD && read_num(ZSWAP_DEBUG "pool_total_size") < limit) {
+		held[nr] = map_region(CHUNK, false);
+		fill_region(held[nr], CHUNK, PATTERN_QUARTER, 100 + nr);
+		try_swap_out(held[nr++], CHUNK);
+	}
+	ASSERT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), limit);
+	fill_region(p, CHUNK, PATTERN_QUARTER, 2);
+	try_swap_out(p, CHUNK);
+	EXPECT_EQ(count_swapped(p, CHUNK), 0);
+	munmap(p, CHUNK * page_size);
+	EXPECT_EQ(more_stored(_metadata, self, "1", 3), 0);
+
+	while (kept < nr && read_num(ZSWAP_DEBUG "pool_total_size") > limit * 3 / 4)
+		munmap(held[kept++], CHUNK * page_size);
+	ASSERT_GT(read_num(ZSWAP_DEBUG "pool_total_size"), limit * 5 / 8);
+	EXPECT_EQ(more_stored(_metadata, self, "1", 4), 0);
+	EXPECT_EQ(more_stored(_metadata, self, "0", 5), NR_MORE);
+	EXPECT_EQ(more_stored(_metadata, self, "1", 6), 0);
+
+	while (kept < nr && read_num(ZSWAP_DEBUG "pool_total_size") > limit * 3 / 8)
+		munmap(held[kept++], CHUNK * page_size);
+	ASSERT_LT(kept, nr);
+	EXPECT_EQ(more_stored(_metadata, self, "1", 7), NR_MORE);
+	for (; kept < nr; kept++) {
+		EXPECT_EQ(check_region(held[kept], CHUNK, PATTERN_QUARTER, 100 + kept), CHUNK);
+		munmap(held[kept], CHUNK * page_size);
+	}
+	check_left(_metadata, self);
 }
 
 TEST_HARNESS_MAIN

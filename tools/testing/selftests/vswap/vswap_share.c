@@ -42,6 +42,7 @@ VSWAP_TEST(vswap_share, many_sharers)
 		}
 	}
 	EXPECT_EQ(count_swapped(p, NR), NR);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	close(pipefd[1]);
 	EXPECT_EQ(reap(nr), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 1), NR);
@@ -106,6 +107,7 @@ VSWAP_TEST(vswap_share, storm)
 		}
 		madvise(p, NR * page_size, MADV_PAGEOUT);
 		EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, 5), NR);
+		EXPECT_EQ(vswap_validate(), 0);
 		EXPECT_EQ(reap(nr), 0);
 	}
 	munmap(p, NR * page_size);
@@ -134,6 +136,7 @@ VSWAP_TEST(vswap_share, killed)
 	ASSERT_EQ(read(pipefd[0], &c, 1), 1);
 	EXPECT_EQ(c, 1);
 	EXPECT_GE(vswap_stat("slots_used"), self->slots + NR);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_LE(wait_slots(self->slots), self->slots);

@@ -6,7 +6,7 @@
  */
 #include <pthread.h>
 #include "../kselftest_harness.h"
-#include "disk.h"
+#include "dm.h"
 #include "fault.h"
 
 #define FOLIO		16UL			/* pages */
@@ -39,7 +39,9 @@ static const struct cut cuts[] = {
 FIXTURE(vswap_shmem) {
 	char cgroup[128];
 	struct disk disk;
+	struct disk below, failing;
 	int fd;
+	long slots;
 	char *want, *got;	/* what is in the file, and room to read it */
 	bool virtual;
 	bool ahead;		/* there is readahead */
@@ -94,6 +96,8 @@ FIXTURE_SETUP(vswap_shmem)
 	page_size = sysconf(_SC_PAGESIZE);
 	self->fd = -1;
 	self->disk.fd = -1;
+	self->below.fd = -1;
+	self->failing.fd = -1;
 	self->virtual = !access(VSWAP_MODE, W_OK);
 	self->ahead = variant->nr != 1;
 	if (geteuid())
@@ -114,11 +118,21 @@ FIXTURE_SETUP(vswap_shmem)
 			       "vswap_shmem"), 0);
 	/* Only the file is to be in it: we have to go on when it can't have a page */
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
+	if (self->virtual)
+		self->slots = vswap_stat("slots_used");
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 	self->want = calloc(NR, page_size);
 	self->got = calloc(NR, page_size);
 	self->fd = memfd_create("vswap_shmem", 0);
 	ASSERT_GE(self->fd, 0);
+}
+
+/* Pages in use on a disk when nothing is to be left of the file there. */
+static long wait_disk(struct disk *disk)
+{
+	for (int i = 0; i < 200 && disk_used(disk) > own_pages(); i++)
+		usleep(20000);
+	return disk_used(disk);
 }
 
 FIXTURE_TEARDOWN(vswap_shmem)
@@ -128,10 +142,22 @@ FIXTURE_TEARDOWN(vswap_shmem)
 	free(self->want);
 	free(self->got);
 	write_file(FOLIO_SIZE "shmem_enabled", "never");
+	/* Nothing is left of the file, neither in virtual slots nor on disks */
+	if (self->virtual)
+		EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_LE(wait_disk(&self->disk), own_pages());
+	EXPECT_LE(wait_disk(&self->failing), own_pages());
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	if (self->cgroup[0]) {
 		cgroup_write(self->cgroup, "memory.max", "max");
 		cgroup_leave(self->cgroup);
 	}
+	if (self->failing.fd >= 0) {
+		dm_table(&self->below, NULL);
+		swapoff(self->failing.path);
+		dm_remove(&self->failing);
+	}
+	disk_remove(&self->below);
 	disk_remove(&self->disk);
 	if (self->virtual)
 		write_file(VSWAP_MODE, "auto");
@@ -205,7 +231,10 @@ static long swapped_out(struct _test_data_vswap_shmem *self)
 	return out;
 }
 
-/* Have the file swapped out, and the swap cache dropped, until hardly a page is in. */
+/*
+ * Have the file swapped out, and the swap cache dropped, until no page is in; nobody
+ * else swaps.
+ */
 static bool push_out(struct _test_data_vswap_shmem *self)
 {
 	static const char * const stats[] = { "swapcached", "file_writeback",
@@ -235,7 +264,7 @@ static bool push_out(struct _test_data_vswap_shmem *self)
 							  stats[i]), stats[i]);
 		printf("\n");
 	}
-	return out;
+	return out && !vswap_validate_quiet();
 }
 
 /* Its exit status, or -ETIMEDOUT if it does not come back. */
@@ -323,6 +352,7 @@ static void run_cut(struct __test_metadata *_metadata,
 	if (!memory)
 		ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	ASSERT_EQ(err, 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 
 	if (!to) {
 		memset(self->want + from, 0, size - from);
@@ -366,6 +396,46 @@ VSWAP_TEST(vswap_shmem, read_without_memory)
 	EXPECT_EQ(nr_failed, 3);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_TRUE(check_whole(self, NR * page_size));
+}
+
+/* Pages that can't be read are an error, then and later, and others are not. */
+VSWAP_TEST(vswap_shmem, read_error)
+{
+	const char *missing = disk_setup(&self->below, 1, NR_DISK) ?:
+			      dm_setup(&self->failing, &self->below);
+	bool failed[NR] = {};
+	int nr_failed = 0;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(disk_on(&self->failing, 20), 0);
+	ASSERT_TRUE(write_whole(self, variant->pattern, 35));
+	ASSERT_TRUE(push_out(self));
+	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < NR; i++) {
+			off_t pos = i * page_size;
+			ssize_t got = pread(self->fd, self->got + pos, page_size, pos);
+
+			if (got < 0) {
+				EXPECT_EQ(errno, EIO);
+				EXPECT_TRUE(!round || failed[i]);
+				failed[i] = true;
+				nr_failed += !round;
+				continue;
+			}
+			ASSERT_EQ(got, page_size);
+			ASSERT_EQ(memcmp(self->got + pos, self->want + pos, page_size), 0);
+		}
+		ASSERT_EQ(dm_table(&self->below, NULL), 0);
+	}
+	TH_LOG("%d of %lu pages could not be read", nr_failed, NR);
+	/* What zswap has needs no device */
+	if (variant->nr == 1)
+		EXPECT_EQ(nr_failed, 0);
+	if (!strcmp(variant->zswap, "0"))
+		EXPECT_EQ(nr_failed, NR);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 }
 
 /* A limit is no reason either to kill somebody who has not even asked for memory. */
@@ -480,6 +550,7 @@ static void cut_failing(struct __test_metadata *_metadata,
 		ASSERT_TRUE(write_whole(self, pattern, nth));
 		ASSERT_TRUE(push_out(self));
 		err = cut_file_failing(self, from, to, nth, &injected);
+		EXPECT_EQ(vswap_validate_quiet(), 0);
 		if (err) {
 			EXPECT_EQ(err, -ENOMEM);
 			EXPECT_TRUE(injected);
@@ -577,6 +648,8 @@ VSWAP_TEST(vswap_shmem, cut_while_read)
 			memset(self->want + from, 0, size - from);
 			ASSERT_EQ(ftruncate(self->fd, size), 0);
 		}
+		if (i % 8 == 0)
+			EXPECT_EQ(vswap_validate(), 0);
 		ASSERT_TRUE(check_whole(self, size));
 	}
 	for (int i = 0; i < 2; i++) {
@@ -603,6 +676,7 @@ VSWAP_TEST(vswap_shmem, cut_killed)
 		usleep(i * 200);
 		kill(pid, SIGKILL);
 		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		EXPECT_EQ(vswap_validate_quiet(), 0);
 		ASSERT_EQ(fstat(self->fd, &st), 0);
 		ASSERT_TRUE(st.st_size == from || st.st_size == NR * page_size);
 		if (st.st_size != from)
