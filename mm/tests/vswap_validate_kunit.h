@@ -637,11 +637,13 @@ static void vswap_test_device_lists(struct kunit *test)
 	for (int i = 0; i < SWAPFILE_CLUSTER; i++)
 		vswap_test_set(swp_entry(VSWAP_TEST_TYPE, i), SWP_TB_NULL);
 	vswap_test_device_list(test, &si->discard_clusters, CLUSTER_FLAG_DISCARD);
-	/* A cluster that is being discarded is on no list */
+	/* One that is being discarded, or gets its tables, is on no list */
 	spin_lock(&si->lock);
 	list_del_init(&ci->list);
 	spin_unlock(&si->lock);
-	vswap_test_sane(test);
+	vswap_test_busy(test);
+	ci->flags = CLUSTER_FLAG_POPULATE;
+	vswap_test_busy(test);
 }
 
 static void vswap_test_physical(struct kunit *test)

@@ -550,7 +550,8 @@ static bool all_happened(double seconds)
 			good = false;
 		}
 	}
-	if (!access(VSWAP_VALIDATE, R_OK) && seconds >= LONG_ENOUGH && !torture->count[COUNT_QUIET]) {
+	if (seconds >= LONG_ENOUGH && !access(VSWAP_VALIDATE, R_OK) &&
+	    !torture->count[COUNT_QUIET]) {
 		say("there was no quiet round");
 		good = false;
 	}
