@@ -38,8 +38,8 @@
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
 
-/* A trial for who would be OOM-killed begins, and what it has found holds, so long. */
-#define VSWAP_TRIAL_FRESH	(HZ / 4)
+/* Hot pages are given the time for their turn, but the OOM killer is not kept waiting. */
+#define VSWAP_LAST_TURN		HZ
 
 /* A page that is taken makes up for this many that can't be compressed. */
 #define VSWAP_TAKEN_WEIGHT	16
@@ -155,40 +155,54 @@ static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 	       vswap_still_given_up(trial, memcg, nid);
 }
 
-/* Is it a trial for who would be OOM-killed? */
-static bool vswap_is_last_trial(struct vswap_trial *trial)
+/*
+ * Is it a trial for who would be OOM-killed? It was restarted for that, and who is in
+ * need does not pause: @restarted is when it has last been seen to go on, or 0. When it
+ * has failed, @given_up says so, which is 0 after any other trial.
+ */
+static bool vswap_is_last_trial(struct vswap_trial *trial, unsigned long now)
 {
-	return READ_ONCE(trial->since) - READ_ONCE(trial->restarted) <= VSWAP_TRIAL_FRESH;
+	unsigned long restarted = READ_ONCE(trial->restarted);
+	bool last = restarted && now - restarted <= VSWAP_GIVE_UP_MIN;
+
+	if (restarted)
+		WRITE_ONCE(trial->restarted, last ? now ?: 1 : 0);
+	return last;
 }
 
 static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 			     unsigned int nr_pages)
 {
 	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long declined, size, all, now = jiffies, pause;
+	unsigned long declined, size, all, now = jiffies, took, pause;
+	bool last;
 
 	if (!trial)
 		return;
 
 	if (!READ_ONCE(vswap_has_declined))
 		WRITE_ONCE(vswap_has_declined, true);
+	last = vswap_is_last_trial(trial, now);
+
 	declined = atomic_long_add_return(nr_pages, &trial->declined);
 	if (declined == nr_pages)
 		WRITE_ONCE(trial->since, now);
 	if (declined < VSWAP_OFF_LRU)
 		return;
 	size = vswap_nr_anon(memcg, nid);
+	took = now - READ_ONCE(trial->since);
 	/* Pages that are hot have their turn when others are tried for the second time */
-	all = vswap_is_last_trial(trial) ? 2 * size : size;
+	all = last && took < VSWAP_LAST_TURN ? 2 * size : size;
 	if (declined < all + VSWAP_OFF_LRU)
 		return;
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
 	atomic_long_set(&trial->declined, 0);
-	pause = clamp(now - READ_ONCE(trial->since), (unsigned long)VSWAP_GIVE_UP_MIN,
-		      (unsigned long)VSWAP_GIVE_UP_MAX);
+	pause = last ? VSWAP_GIVE_UP_MAX :
+		clamp(took, (unsigned long)VSWAP_GIVE_UP_MIN, (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
-	WRITE_ONCE(trial->given_up, now);
+	WRITE_ONCE(trial->restarted, 0);
+	WRITE_ONCE(trial->given_up, last ? now ?: 1 : 0);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
 }
@@ -196,18 +210,11 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 static void vswap_restart_trial(struct vswap_trial *trial)
 {
 	atomic_long_set(&trial->declined, 0);
-	WRITE_ONCE(trial->restarted, jiffies);
+	WRITE_ONCE(trial->restarted, jiffies ?: 1);
 	WRITE_ONCE(trial->until, 0);
 }
 
-/* Has all been tried just now, and for who would be OOM-killed? */
-static bool vswap_trial_is_fresh(struct vswap_trial *trial)
-{
-	return jiffies - READ_ONCE(trial->given_up) <= VSWAP_TRIAL_FRESH &&
-	       vswap_is_last_trial(trial);
-}
-
-/* Have all be tried that was given up for another reason than now. */
+/* Have all be tried where zswap was given up, but not for who would be OOM-killed. */
 static void vswap_try_again(struct mem_cgroup *root)
 {
 	struct mem_cgroup *memcg;
@@ -222,7 +229,7 @@ static void vswap_try_again(struct mem_cgroup *root)
 		for_each_node_state(nid, N_MEMORY) {
 			trial = vswap_trial(memcg, nid);
 			if (trial && READ_ONCE(trial->until) &&
-			    !vswap_trial_is_fresh(trial))
+			    !READ_ONCE(trial->given_up))
 				vswap_restart_trial(trial);
 		}
 	} while ((memcg = mem_cgroup_iter(root, memcg, NULL)));
@@ -233,6 +240,10 @@ void __vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 {
 	struct vswap_trial *trial;
 	long declined;
+
+	/* See vswap_note_incompressible() */
+	if (!current->reclaim_state)
+		return;
 
 	rcu_read_lock();
 	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
@@ -412,7 +423,7 @@ long vswap_headroom(struct mem_cgroup *memcg, int nid)
 /* Does nobody but the OOM killer help any more, and is he called? */
 static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	if (!gfp || (gfp & (__GFP_NORETRY | __GFP_NOFAIL)))
+	if (!gfp || (gfp & __GFP_NORETRY))
 		return false;
 #ifdef CONFIG_MEMCG
 	/* memory.high slows down, and does not kill */
@@ -426,7 +437,8 @@ static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 /* Who makes room, or waits for it with locks held that it takes, is not to wait. */
 static bool vswap_may_wait(gfp_t gfp)
 {
-	return gfp_has_io_fs(gfp) && !(current->flags & PF_WQ_WORKER);
+	return gfp_has_io_fs(gfp) && !(gfp & __GFP_NOFAIL) &&
+	       !(current->flags & PF_WQ_WORKER);
 }
 
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */
