@@ -31,9 +31,13 @@ may_be_skipped()
 	local with='only with VSWAP_ALL=1|no CXL device with volatile memory; QEMU has them since 8.1'
 
 	case $part in
-	cram | debug-cram) ;;
+	debug-cram) ;;
+	cram) with+='|no fault injection' ;;
 	debug*) with+='|no memory is left for it, see cram=' ;;
-	uml) with+='|no /sys/kernel/mm/cram, |no (huge pages|large folios|transparent huge)' ;;
+	uml) with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'
+		with+='|no (ext4|KSM|userfaultfd that moves|(transparent )?huge pages|large folios)'
+		with+='|no tmpfs with huge pages' ;;
+	uml-kunit) with='large folios are split before swapping' ;;
 	*) with+='|no memory is left for it, see cram=|no fault injection' ;;
 	esac
 	echo "$with"

@@ -19,10 +19,11 @@ static long declined(void)
 
 static void ask_reclaim(const char *cgroup, size_t nr)
 {
-	char bytes[32];
+	char text[64];
 
-	snprintf(bytes, sizeof(bytes), "%zu", nr * page_size);
-	cgroup_write(cgroup, "memory.reclaim", bytes);
+	snprintf(text, sizeof(text), "%zu swappiness=max", nr * page_size);
+	cgroup_settle(cgroup);
+	cgroup_write(cgroup, "memory.reclaim", text);
 }
 
 static int wait_child(pid_t pid)
