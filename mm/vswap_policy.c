@@ -32,8 +32,9 @@
 #include "swap.h"
 
 /*
- * zswap is given up for as long as it has taken to find out that it takes
- * nothing, within these limits, so that at most half of the time goes to trying.
+ * zswap is given up for as long as it has taken to find out that it takes nothing,
+ * within these limits, so that at most half of the time goes to trying. For the longest
+ * if that was for who would be OOM-killed: others may still be at it.
  */
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
