@@ -149,13 +149,22 @@ show_parts()
 	done
 }
 
-# The results that failed once more, where they are found: in the end
+# The results that failed once more, where they are found: in the end; and the last of
+# what was said before each of them
 show_failed()
 {
 	local name
 
 	for name in "${parts[@]}"; do
 		[ -f "$build/parts/$name.out" ] || continue
-		sed -n "/# SKIP/d; s/^[# ]*not ok/# $name: not ok/p" "$build/parts/$name.out"
+		awk -v name="$name" -v most=12 '
+			/^[# ]*not ok/ && !/# SKIP/ {
+				for (i = n > most ? n - most : 0; i < n; i++)
+					print "#   " said[i]
+				sub(/^[# ]*/, "")
+				print "# " name ": " $0
+			}
+			/^[# ]*(not )?ok / || /# +RUN / { n = 0; next }
+			NF { said[n++] = $0 }' "$build/parts/$name.out"
 	done
 }

@@ -42,7 +42,6 @@ echo "memory   $total MB"
 echo "devices  $(($(wc -l </proc/swaps) - 1)) for swap, $(awk '/^SwapTotal/ { print $2 }' /proc/meminfo) kB in total"
 
 echo 1 >/sys/module/zswap/parameters/enabled
-echo 40 >/sys/module/zswap/parameters/max_pool_percent
 mkdir -p /tmp/job && mount -t tmpfs -o size=${shm}M tmpfs /tmp/job
 
 echo

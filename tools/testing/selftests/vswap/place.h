@@ -43,16 +43,6 @@ static inline enum pattern place_pattern(const char *where, int i)
 	return where[i] == '0' ? PATTERN_ZERO : PATTERN_QUARTER;
 }
 
-/* Each CPU takes slots from a cluster of its own. */
-static inline void stay_on_cpu(void)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-}
-
 /* Use up slots until the next one is the first of an aligned group. */
 static inline bool place_align(char *filler)
 {
@@ -97,7 +87,8 @@ static inline char *place_region(int nr, const char *where, unsigned long seed)
 {
 	char *p = map_region(nr * GROUP, false);
 
-	stay_on_cpu();
+	/* Each CPU takes slots from a cluster of its own */
+	go_to_cpu(0);
 	for (int i = 0; i < nr; i++) {
 		char *group = p + i * GROUP * page_size;
 		int tries = 0;

@@ -416,20 +416,6 @@ static bool wait_end(const struct actor *actors, int nr)
 
 /* Judging */
 
-/* Processes stand still, and the kernel has to before long. */
-static long validate(bool *quiet)
-{
-	long errors = 0;
-
-	*quiet = false;
-	for (int i = 0; i < 20 && !*quiet && !errors; i++) {
-		if (i)
-			usleep(100000);
-		errors = validate_once(quiet);
-	}
-	return errors;
-}
-
 static bool all_parked(const struct actor *actors, int nr)
 {
 	for (int i = 0; i < nr; i++) {
@@ -454,7 +440,7 @@ static void look_around(void)
 			break;
 		usleep(50000);
 	}
-	if (validate(&quiet))
+	if (validate_until_quiet(&quiet))
 		complain("the structures are not consistent");
 	torture->pause = 0;
 	count(COUNT_ROUNDS, 1);
@@ -466,7 +452,7 @@ static bool consistent(void)
 {
 	bool quiet;
 
-	if (validate(&quiet))
+	if (validate_until_quiet(&quiet))
 		return false;
 	if (!quiet)
 		say("the kernel does not stand still");

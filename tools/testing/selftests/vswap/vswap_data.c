@@ -176,8 +176,8 @@ VSWAP_TEST(vswap_data, large_folios)
 		SKIP(return, "no large folios of 64 kB");
 	/* Out by small folios: in large ones zswap would have the zeroes, too */
 	fill_region(p, NR, PATTERN_MIXED, 5);
-	/* ... to slots that are aligned as the pages are */
-	stay_on_cpu();
+	/* ... to slots that are aligned as the pages are; each CPU has a cluster of its own */
+	go_to_cpu(0);
 	ASSERT_TRUE(place_align(filler));
 	ASSERT_EQ(swap_out(p, NR), NR);
 	madvise(p, NR * page_size, MADV_HUGEPAGE);

@@ -13,7 +13,6 @@
  */
 #include "../kselftest_harness.h"
 #include <poll.h>
-#include <time.h>
 #include "dm.h"
 
 enum { NO_DEVICE, DEVICE_ROOM, DEVICE_FULL, NR_DEVICES };
@@ -115,14 +114,6 @@ static const char *cell_text(const union cell *cell)
 		len += snprintf(text + len, sizeof(text) - len, "%s%s",
 				i ? ", " : "", axis_text[i][cell->axis[i]]);
 	return text;
-}
-
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* A process that does what it is told by one letter, and answers with one. */

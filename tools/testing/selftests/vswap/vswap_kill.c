@@ -5,7 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "../kselftest_harness.h"
-#include "vswap_util.h"
+#include "disk.h"
 
 #define NR	2048
 
@@ -15,23 +15,6 @@ static long declined(void)
 {
 	return read_num(ZSWAP_DEBUG "reject_compress_fail") +
 	       read_num(ZSWAP_DEBUG "reject_compress_poor");
-}
-
-static void ask_reclaim(const char *cgroup, size_t nr)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%zu swappiness=max", nr * page_size);
-	cgroup_settle(cgroup);
-	cgroup_write(cgroup, "memory.reclaim", text);
-}
-
-static int wait_child(pid_t pid)
-{
-	int status = -1;
-
-	waitpid(pid, &status, 0);
-	return status;
 }
 
 /*
@@ -49,7 +32,7 @@ VSWAP_TEST(vswap_kill, after_giving_up)
 
 	fill_region(p, NR, PATTERN_RANDOM, 1);
 	for (int i = 0; i < 1000 && vswap_stat("give_up") == given_up; i++)
-		ask_reclaim(self->cgroup, NR);
+		ask_reclaim(self->cgroup, NR * page_size);
 	ASSERT_GT(vswap_stat("give_up"), given_up);
 
 	/* For the half of what comes; a child has it, as it may be killed */
@@ -157,6 +140,109 @@ VSWAP_TEST(vswap_kill, spared)
 	close(ready[1]);
 	EXPECT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+FIXTURE(vswap_kill_disk)
+{
+	char cgroup[128], other[128];
+	struct disk disk;
+	long slots;
+};
+
+FIXTURE_SETUP(vswap_kill_disk)
+{
+	const char *missing = vswap_missing() ?: disk_setup(&self->disk, 1, 8 * NR);
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(cgroup_enter(self->other, sizeof(self->other), "vswap_kill_other"), 0);
+	ASSERT_EQ(vswap_start(self->cgroup, sizeof(self->cgroup), "vswap_kill",
+			      &self->slots), 0);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+}
+
+FIXTURE_TEARDOWN(vswap_kill_disk)
+{
+	past_zswap(false);
+	EXPECT_EQ(disk_remove(&self->disk), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
+	cgroup_leave(self->cgroup);
+	cgroup_leave(self->other);
+}
+
+/* From now on the cgroup is over its limit, but nobody has been asked to mend that. */
+static int over_limit(const char *cgroup)
+{
+	char path[256];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%s/memory.max", cgroup);
+	fd = open(path, O_WRONLY | O_NONBLOCK);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/*
+ * Pages that lie between those of another cgroup on the disk are read ahead by it. For
+ * them nobody is killed whose cgroup has no room: nobody has asked for them.
+ */
+VSWAP_TEST(vswap_kill_disk, read_ahead)
+{
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC), ready[2], status;
+	char *p = mmap(NULL, NR * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	pid_t other;
+	char c;
+
+	ASSERT_EQ(ftruncate(fd, NR * page_size), 0);
+	ASSERT_EQ(pipe(ready), 0);
+	other = fork();
+	if (!other) {
+		if (cgroup_write(self->other, "cgroup.procs", "0"))
+			_exit(1);
+		for (size_t i = 1; i < NR; i += 2)
+			pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, 6, i);
+		munmap(p, NR * page_size);
+		if (write(ready[1], "", 1) != 1)
+			_exit(2);
+		for (;;)
+			pause();
+	}
+	for (size_t i = 0; i < NR; i += 2)
+		pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, 6, i);
+	ASSERT_EQ(read(ready[0], &c, 1), 1);
+	past_zswap(true);
+	for (int i = 0; i < 100 && disk_used(&self->disk) < NR; i++) {
+		go_to_cpu(i);
+		madvise(p, NR * page_size, MADV_POPULATE_READ);
+		madvise(p, NR * page_size, MADV_PAGEOUT);
+		wait_writeback();
+	}
+	past_zswap(false);
+	drop_swap_cache(self->cgroup, NR);
+	drop_swap_cache(self->other, NR);
+	EXPECT_EQ(disk_used(&self->disk), NR);
+	EXPECT_EQ(count_out(p, NR), NR);
+
+	ASSERT_EQ(cgroup_write(self->other, "memory.swap.max", "0"), 0);
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
+	ASSERT_EQ(over_limit(self->other), 0);
+	for (size_t i = 0; i < NR; i += 2)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 6, i));
+	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom"), 0);
+	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom_kill"), 0);
+	EXPECT_EQ(waitpid(other, &status, WNOHANG), 0);
+	kill(other, SIGKILL);
+	wait_child(other);
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
+	for (size_t i = 1; i < NR; i += 2)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 6, i));
+	munmap(p, NR * page_size);
+	close(fd);
+	close(ready[0]);
+	close(ready[1]);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

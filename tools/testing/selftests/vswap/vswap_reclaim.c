@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What reclaim can do, and is told that it can do, with virtual slots. */
-#include <time.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 
@@ -43,23 +42,6 @@ FIXTURE_TEARDOWN(vswap_reclaim)
 }
 
 /* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
-static int ask_reclaim(const char *cgroup, size_t bytes)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%zu swappiness=max", bytes);
-	cgroup_settle(cgroup);
-	return cgroup_write(cgroup, "memory.reclaim", text);
-}
-
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static long oom_kills(const char *cgroup)
 {
 	return cgroup_read_key(cgroup, "memory.events", "oom_kill");

@@ -244,16 +244,12 @@ static bool push_out(struct _test_data_vswap_shmem *self)
 {
 	static const char * const stats[] = { "swapcached", "file_writeback",
 					      "active_anon", "inactive_anon" };
-	int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t all, one;
 	bool out = false;
+	cpu_set_t all;
 
 	sched_getaffinity(0, sizeof(all), &all);
 	for (int i = 0; i < 100 && !out; i++) {
-		/* Pages may wait in a CPU's batch for the LRU lists */
-		CPU_ZERO(&one);
-		CPU_SET(i % nr_cpus, &one);
-		sched_setaffinity(0, sizeof(one), &one);
+		go_to_cpu(i);
 		if (i)
 			usleep(10000);
 		cgroup_settle(self->cgroup);
@@ -273,7 +269,7 @@ static bool push_out(struct _test_data_vswap_shmem *self)
 }
 
 /* Its exit status, or -ETIMEDOUT if it does not come back. */
-static int wait_child(pid_t pid)
+static int wait_bounded(pid_t pid)
 {
 	int status;
 
@@ -318,7 +314,7 @@ static int cut_file_failing(struct _test_data_vswap_shmem *self, off_t from, off
 		_exit((err ? why : 0) | (nth && fail_done() ? INJECTED : 0));
 	}
 
-	status = wait_child(pid);
+	status = wait_bounded(pid);
 	if (status < 0)
 		return status;
 	*injected = status & INJECTED;
@@ -391,7 +387,7 @@ VSWAP_TEST(vswap_shmem, read_without_memory)
 
 		if (!pid)
 			_exit(pread(self->fd, self->got, 1, i * page_size) < 0 ? errno : 0);
-		err = wait_child(pid);
+		err = wait_bounded(pid);
 		EXPECT_TRUE(err == 0 || err == ENOMEM)
 			TH_LOG("page %zu: %d", i, err);
 		nr_failed += err == ENOMEM;
@@ -450,16 +446,13 @@ VSWAP_TEST(vswap_shmem, cut_at_limit)
 	long max = 0, hit = 0;
 	int status, ready[2];
 	char limit[32], c;
-	cpu_set_t one;
 	pid_t pid;
 
 	/* What a CPU has been charged for in advance is no more than that of one */
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+	go_to_cpu(0);
 	ASSERT_TRUE(write_whole(self, variant->pattern, 33));
 	ASSERT_TRUE(push_out(self));
-	ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+	go_to_cpu(0);
 	ASSERT_EQ(pipe(ready), 0);
 	pid = fork();
 	if (!pid) {

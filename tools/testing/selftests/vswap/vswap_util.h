@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "pattern.h"
 
@@ -89,6 +90,22 @@ static inline long read_num(const char *path)
 	return read_file(path, buf, sizeof(buf)) > 0 ? strtol(buf, NULL, 10) : -1;
 }
 
+static inline long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What a process has ended with, as waitpid() tells it. */
+static inline int wait_child(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
 static inline long vswap_stat(const char *key)
@@ -128,19 +145,29 @@ static inline long vswap_validate(void)
 	return access(VSWAP_VALIDATE, R_OK) ? 0 : validate_once(&quiet);
 }
 
-/*
- * The same where nobody swaps, which takes in totals, lists, and charges. The kernel
- * itself may have something to do for a while.
- */
+/* Processes stand still, and the kernel itself has to before long. */
+static inline long validate_until_quiet(bool *quiet)
+{
+	long n = 0;
+
+	*quiet = false;
+	for (int i = 0; i < 20 && !n && !*quiet; i++) {
+		if (i)
+			usleep(100000);
+		n = validate_once(quiet);
+	}
+	return n;
+}
+
+/* The same as vswap_validate() where nobody swaps, which takes in totals, lists, charges. */
 static inline long vswap_validate_quiet(void)
 {
-	bool quiet = false;
-	long n = 0;
+	bool quiet;
+	long n;
 
 	if (access(VSWAP_VALIDATE, R_OK))
 		return 0;
-	for (int i = 0; i < 20 && !n && !quiet; i++)
-		n = validate_once(&quiet);
+	n = validate_until_quiet(&quiet);
 	if (n || quiet)
 		return n;
 	printf("# validate: it is not quiet\n");
@@ -269,29 +296,57 @@ static inline void wait_writeback(void)
 }
 
 /*
- * Swap out a region. Pages may be busy for a moment, and vswap may have given up
- * for a second on what could not be compressed, so try some times.
+ * Stay on one CPU. Pages may wait in its batch for the LRU lists, which only who is
+ * there empties: who tries to page out goes from one to the next.
  */
-static inline size_t start_swap_out(char *p, size_t nr)
+static inline void go_to_cpu(int n)
 {
-	int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t all, one;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(n % sysconf(_SC_NPROCESSORS_ONLN), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* Pages of a shared mapping that are not in memory. */
+static inline size_t count_out(const char *p, size_t nr)
+{
+	unsigned char *vec = calloc(nr, 1);
+	size_t n = 0;
+
+	mincore((void *)p, nr * page_size, vec);
+	for (size_t i = 0; i < nr; i++)
+		n += !(vec[i] & 1);
+	free(vec);
+	return n;
+}
+
+/*
+ * Have a region paged out, of which @count says how much is. Pages may be busy for a
+ * moment, and vswap may have given up for a second on what could not be compressed, so
+ * try some times.
+ */
+static inline size_t page_out_all(char *p, size_t nr, size_t (*count)(const char *p, size_t nr))
+{
+	cpu_set_t all;
 	size_t n = 0;
 
 	sched_getaffinity(0, sizeof(all), &all);
 	for (int i = 0; i < 300 && n < nr; i++) {
 		if (i) {
-			/* Pages may wait in a CPU's batch for the LRU lists */
-			CPU_ZERO(&one);
-			CPU_SET(i % nr_cpus, &one);
-			sched_setaffinity(0, sizeof(one), &one);
+			go_to_cpu(i);
 			usleep(10000);
 		}
 		madvise(p, nr * page_size, MADV_PAGEOUT);
-		n = count_swapped(p, nr);
+		n = count(p, nr);
 	}
 	sched_setaffinity(0, sizeof(all), &all);
 	return n;
+}
+
+static inline size_t start_swap_out(char *p, size_t nr)
+{
+	return page_out_all(p, nr, count_swapped);
 }
 
 /*
@@ -434,6 +489,15 @@ static inline long cgroup_read_key(const char *path, const char *file,
 static inline void cgroup_settle(const char *cgroup)
 {
 	cgroup_read_key(cgroup, "memory.stat", "anon");
+}
+
+static inline int ask_reclaim(const char *cgroup, size_t bytes)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu swappiness=max", bytes);
+	cgroup_settle(cgroup);
+	return cgroup_write(cgroup, "memory.reclaim", text);
 }
 
 /* Pages stay in the swap cache when they have been written: have them dropped. */
