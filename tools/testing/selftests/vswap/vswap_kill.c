@@ -186,60 +186,65 @@ static int over_limit(const char *cgroup)
 }
 
 /*
- * Pages that lie between those of another cgroup on the disk are read ahead by it. For
- * them nobody is killed whose cgroup has no room: nobody has asked for them.
+ * Pages that lie between those of another cgroup on the disk are read ahead by it, or
+ * on its advice. For them nobody is killed whose cgroup has no room.
  */
 VSWAP_TEST(vswap_kill_disk, read_ahead)
 {
+	const size_t nr = 256;
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC), ready[2], status;
-	char *p = mmap(NULL, NR * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *p = mmap(NULL, nr * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	pid_t other;
 	char c;
 
-	ASSERT_EQ(ftruncate(fd, NR * page_size), 0);
+	ASSERT_EQ(ftruncate(fd, nr * page_size), 0);
 	ASSERT_EQ(pipe(ready), 0);
 	other = fork();
 	if (!other) {
 		if (cgroup_write(self->other, "cgroup.procs", "0"))
 			_exit(1);
-		for (size_t i = 1; i < NR; i += 2)
+		for (size_t i = 1; i < nr; i += 2)
 			pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, 6, i);
-		munmap(p, NR * page_size);
+		munmap(p, nr * page_size);
 		if (write(ready[1], "", 1) != 1)
 			_exit(2);
 		for (;;)
 			pause();
 	}
-	for (size_t i = 0; i < NR; i += 2)
+	for (size_t i = 0; i < nr; i += 2)
 		pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, 6, i);
 	ASSERT_EQ(read(ready[0], &c, 1), 1);
 	past_zswap(true);
-	for (int i = 0; i < 100 && disk_used(&self->disk) < NR; i++) {
+	for (int i = 0; i < 100 && disk_used(&self->disk) < nr; i++) {
 		go_to_cpu(i);
-		madvise(p, NR * page_size, MADV_POPULATE_READ);
-		madvise(p, NR * page_size, MADV_PAGEOUT);
+		madvise(p, nr * page_size, MADV_POPULATE_READ);
+		madvise(p, nr * page_size, MADV_PAGEOUT);
 		wait_writeback();
 	}
+	drop_swap_cache(self->cgroup, nr);
+	drop_swap_cache(self->other, nr);
 	past_zswap(false);
-	drop_swap_cache(self->cgroup, NR);
-	drop_swap_cache(self->other, NR);
-	EXPECT_EQ(disk_used(&self->disk), NR);
-	EXPECT_EQ(count_out(p, NR), NR);
+	/* Some may be in memory again */
+	EXPECT_GE(disk_used(&self->disk), nr - nr / 8);
+	EXPECT_GE(count_out(p, nr), nr - nr / 8);
 
 	ASSERT_EQ(cgroup_write(self->other, "memory.swap.max", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
+	ASSERT_TRUE(stop_child(other));
 	ASSERT_EQ(over_limit(self->other), 0);
-	for (size_t i = 0; i < NR; i += 2)
+	for (size_t i = 0; i < nr; i += 2)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 6, i));
+	/* Nor on advice */
+	EXPECT_EQ(madvise(p, nr * page_size, MADV_WILLNEED), 0);
 	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom"), 0);
 	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom_kill"), 0);
 	EXPECT_EQ(waitpid(other, &status, WNOHANG), 0);
 	kill(other, SIGKILL);
 	wait_child(other);
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
-	for (size_t i = 1; i < NR; i += 2)
+	for (size_t i = 1; i < nr; i += 2)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 6, i));
-	munmap(p, NR * page_size);
+	munmap(p, nr * page_size);
 	close(fd);
 	close(ready[0]);
 	close(ready[1]);

@@ -463,6 +463,7 @@ VSWAP_TEST(vswap_shmem, cut_at_limit)
 	}
 	/* It has some pages, which can't leave */
 	ASSERT_EQ(read(ready[0], &c, 1), 1);
+	ASSERT_TRUE(stop_child(pid));
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
 	for (int i = 0; i < 10; i++) {

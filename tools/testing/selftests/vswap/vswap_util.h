@@ -106,6 +106,15 @@ static inline int wait_child(pid_t pid)
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
+/* Stop a process: it needs no memory from now on. */
+static inline bool stop_child(pid_t pid)
+{
+	int status;
+
+	return !kill(pid, SIGSTOP) && waitpid(pid, &status, WUNTRACED) == pid &&
+	       WIFSTOPPED(status);
+}
+
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
 static inline long vswap_stat(const char *key)
