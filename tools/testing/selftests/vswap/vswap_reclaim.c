@@ -41,7 +41,6 @@ FIXTURE_TEARDOWN(vswap_reclaim)
 	cgroup_leave(self->cgroup);
 }
 
-/* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
 static long oom_kills(const char *cgroup)
 {
 	return cgroup_read_key(cgroup, "memory.events", "oom_kill");

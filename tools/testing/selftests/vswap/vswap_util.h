@@ -500,6 +500,7 @@ static inline void cgroup_settle(const char *cgroup)
 	cgroup_read_key(cgroup, "memory.stat", "anon");
 }
 
+/* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
 static inline int ask_reclaim(const char *cgroup, size_t bytes)
 {
 	char text[64];
