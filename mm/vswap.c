@@ -138,8 +138,7 @@ static unsigned long vswap_nr_slots(unsigned long nr_clusters)
 static struct page *vswap_alloc_page(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_page);
-	return alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_HIGH |
-			  __GFP_NOMEMALLOC | __GFP_NOWARN);
+	return alloc_page(GFP_KERNEL | __GFP_ZERO | VSWAP_TABLE_GFP);
 }
 
 static void vswap_init_cluster(struct swap_cluster_info *ci)

@@ -32,7 +32,7 @@
 static struct swap_table *vswap_alloc_backing_table(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_backing_table);
-	return swap_table_alloc(GFP_KERNEL | SWAP_TABLE_GFP | __GFP_ACCOUNT);
+	return swap_table_alloc(GFP_KERNEL | VSWAP_TABLE_GFP | __GFP_ACCOUNT);
 }
 
 /* Who owns the folio in the swap cache under a slot, for a table to be charged. */

@@ -24,6 +24,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
+#include <linux/sizes.h>
 #include <linux/swap.h>
 #include <linux/vswap.h>
 #include <linux/zswap.h>
@@ -39,8 +40,11 @@
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
 
-/* Hot pages are given the time for their turn, but the OOM killer is not kept waiting. */
-#define VSWAP_LAST_TURN		HZ
+/*
+ * Hot pages have their turn when the others are tried for the second time, but the OOM
+ * killer is not kept waiting until so many of them are.
+ */
+#define VSWAP_LAST_TURN		((unsigned long)SZ_512M >> PAGE_SHIFT)
 
 /* A page that is taken makes up for this many that can't be compressed. */
 #define VSWAP_TAKEN_WEIGHT	16
@@ -192,8 +196,7 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 		return;
 	size = vswap_nr_anon(memcg, nid);
 	took = now - READ_ONCE(trial->since);
-	/* Pages that are hot have their turn when others are tried for the second time */
-	all = last && took < VSWAP_LAST_TURN ? 2 * size : size;
+	all = last ? size + min(size, VSWAP_LAST_TURN) : size;
 	if (declined < all + VSWAP_OFF_LRU)
 		return;
 

@@ -12,20 +12,6 @@
 #define GROUP		16	/* pages, 64 kB */
 #define PLACE_TRIES	20
 
-/* The slot of a page that is swapped out, -1 if it is not. */
-static inline long page_slot(const char *p)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	off_t off = (unsigned long)p / page_size * sizeof(uint64_t);
-	uint64_t v = 0;
-	ssize_t ret = pread(fd, &v, sizeof(v), off);
-
-	close(fd);
-	if (ret != sizeof(v) || !(v & PM_SWAP))
-		return -1;
-	return (v >> 5) & ((1UL << 50) - 1);
-}
-
 static inline bool place_page(char *p)
 {
 	for (int i = 0; i < 100; i++) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Torture: what is left when everybody has gone. */
+#include <dirent.h>
 #include <ftw.h>
 #include <linux/kernel-page-flags.h>
+#include "../kselftest.h"
 #include "torture.h"
 #include "vswap_util.h"
 
@@ -36,36 +38,113 @@ static uint64_t of_page(int fd, unsigned long pfn)
 	return pread(fd, &v, sizeof(v), pfn * sizeof(v)) == sizeof(v) ? v : 0;
 }
 
+static void flag_names(uint64_t of, char *text, size_t size)
+{
+	text[0] = 0;
+	for (size_t n = 0; flags[n].name; n++) {
+		if (of >> flags[n].bit & 1)
+			snprintf(text + strlen(text), size - strlen(text), " %s", flags[n].name);
+	}
+}
+
+/* Let @show have the number and the flags of each page frame, until it has seen enough. */
+static void each_page(bool (*show)(unsigned long pfn, uint64_t of))
+{
+	int fd = open("/proc/kpageflags", O_RDONLY);
+	static uint64_t all[4096];
+	unsigned long pfn = 0;
+	bool more = true;
+	ssize_t len;
+
+	while (more && (len = read(fd, all, sizeof(all))) > 0) {
+		for (size_t i = 0; i < len / sizeof(all[0]) && more; i++)
+			more = show(pfn++, all[i]);
+	}
+	close(fd);
+}
+
+static int mapped = -1, cgroups = -1;
+static unsigned int shown;
+
+static bool show_cached_page(unsigned long pfn, uint64_t of)
+{
+	char text[256];
+
+	if (!(of >> KPF_SWAPCACHE & 1) || of_page(mapped, pfn))
+		return true;
+	flag_names(of, text, sizeof(text));
+	say("cached: pfn %lx, cgroup %lu:%s", pfn, (unsigned long)of_page(cgroups, pfn), text);
+	return ++shown < MAX_SHOWN;
+}
+
 /* Pages that are in the swap cache and in no page table. */
 static void show_cached(void)
 {
-	int page_flags = open("/proc/kpageflags", O_RDONLY);
-	int mapped = open("/proc/kpagecount", O_RDONLY);
-	int cgroup = open("/proc/kpagecgroup", O_RDONLY);
-	unsigned long pfn = 0, shown = 0;
-	static uint64_t all[4096];
-	ssize_t len;
-
-	while (shown < MAX_SHOWN && (len = read(page_flags, all, sizeof(all))) > 0) {
-		for (size_t i = 0; i < len / sizeof(all[0]); i++, pfn++) {
-			char text[256] = "";
-
-			if (!(all[i] >> KPF_SWAPCACHE & 1) || of_page(mapped, pfn) ||
-			    shown++ >= MAX_SHOWN)
-				continue;
-			for (size_t n = 0; flags[n].name; n++) {
-				if (all[i] >> flags[n].bit & 1)
-					snprintf(text + strlen(text),
-						 sizeof(text) - strlen(text), " %s",
-						 flags[n].name);
-			}
-			say("cached: pfn %lx, cgroup %lu:%s", pfn,
-			    (unsigned long)of_page(cgroup, pfn), text);
-		}
-	}
-	close(page_flags);
+	mapped = open("/proc/kpagecount", O_RDONLY);
+	cgroups = open("/proc/kpagecgroup", O_RDONLY);
+	shown = 0;
+	each_page(show_cached_page);
 	close(mapped);
-	close(cgroup);
+	close(cgroups);
+}
+
+/* Cgroups that there are, by inode number. */
+static uint64_t live[256];
+static size_t nr_live;
+
+static int note_cgroup(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (type == FTW_D && nr_live < ARRAY_SIZE(live))
+		live[nr_live++] = st->st_ino;
+	return 0;
+}
+
+static bool show_charged_page(unsigned long pfn, uint64_t of)
+{
+	uint64_t owner = of_page(cgroups, pfn);
+	char text[256];
+
+	for (size_t i = 0; i < nr_live; i++) {
+		if (owner == live[i])
+			return true;
+	}
+	if (!owner)
+		return true;
+	flag_names(of, text, sizeof(text));
+	say("charged: pfn %lx, cgroup %lu:%s", pfn, (unsigned long)owner, text);
+	return ++shown < MAX_SHOWN;
+}
+
+/* Pages that cgroups have which are no longer there. */
+static void show_charged(void)
+{
+	nr_live = 0;
+	nftw(CGROUP, note_cgroup, 20, FTW_MOUNT | FTW_PHYS);
+	cgroups = open("/proc/kpagecgroup", O_RDONLY);
+	shown = 0;
+	each_page(show_charged_page);
+	close(cgroups);
+}
+
+/* Processes that are left, and how much of them is swapped out. */
+static void show_processes(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	char path[512], name[64];
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
+		if (!atoi(entry->d_name) || read_key(path, "VmSwap") < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		if (read_file(path, name, sizeof(name)) > 0)
+			say("process %s", name);
+		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
+		say("  %ld kB swapped out", read_key(path, "VmSwap"));
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* The root may be a tmpfs: what is out of its files comes back when they are read. */
@@ -100,6 +179,7 @@ bool cgroups_left(long expected)
 		sleep(1);
 	}
 	say("cgroups that do not go: %ld", left);
+	show_charged();
 	return true;
 }
 
@@ -125,5 +205,6 @@ bool slots_left(long expected, size_t nr_pages)
 	    vswap_stat("slots_cached"), vswap_stat("slots_zero"),
 	    vswap_stat("slots_zswap"), vswap_stat("slots_device"));
 	show_cached();
+	show_processes();
 	return true;
 }

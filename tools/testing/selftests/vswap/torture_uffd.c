@@ -56,16 +56,20 @@ int uffd_open(char *p, size_t size)
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	pthread_attr_t attr;
 	pthread_t thread;
 
 	if (fd < 0)
 		return -1;
+	/* All that is no region gets locked in memory, by children too */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
 	if (ioctl(fd, UFFDIO_API, &api)) {
 		close(fd);
 		return -1;
 	}
 	if (ioctl(fd, UFFDIO_REGISTER, &reg) ||
-	    pthread_create(&thread, NULL, uffd_serve, (void *)(long)fd)) {
+	    pthread_create(&thread, &attr, uffd_serve, (void *)(long)fd)) {
 		close(fd);
 		return -1;
 	}

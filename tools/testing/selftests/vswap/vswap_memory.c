@@ -69,6 +69,36 @@ VSWAP_TEST(vswap_memory, grow_and_shrink)
 	EXPECT_GT(vswap_stat("shrink"), shrink);
 }
 
+/*
+ * Memory runs out while all tables are still to be made: they can be had, as each of them
+ * is for many pages to leave.
+ */
+VSWAP_TEST(vswap_memory, first_fill)
+{
+	const size_t nr_out = (64UL << 20) / page_size;
+	const size_t nr = read_key("/proc/meminfo", "MemAvailable") * 1024L / page_size + nr_out;
+	long alloc_fail, grow_fail, table_fail;
+	pid_t pid;
+
+	wait_memory(0);
+	alloc_fail = vswap_stat("alloc_fail");
+	grow_fail = vswap_stat("grow_fail");
+	table_fail = vswap_stat("table_fail");
+	pid = fork();
+	if (!pid) {
+		char *p = map_region(nr, false);
+
+		write_file("/proc/self/oom_score_adj", "1000");
+		fill_region(p, nr, PATTERN_WORD, 4);
+		/* The first ones have gone out, and the next go for them to come back */
+		_exit(check_region(p, nr_out, PATTERN_WORD, 4) != nr_out);
+	}
+	EXPECT_EQ(wait_child(pid), 0);
+	EXPECT_EQ(vswap_stat("alloc_fail"), alloc_fail);
+	EXPECT_EQ(vswap_stat("grow_fail"), grow_fail);
+	EXPECT_EQ(vswap_stat("table_fail"), table_fail);
+}
+
 #define NR_BUSY		2
 
 static size_t nr_taken;		/* pages, by each of them */

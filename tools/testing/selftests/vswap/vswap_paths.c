@@ -194,53 +194,129 @@ VSWAP_TEST(vswap_paths, uffd_move)
 }
 #endif
 
+#define KSM		"/sys/kernel/mm/ksm/"
+#define KSM_DIFFERENT	64	/* pages, repeated over and over */
+#define FOLIO_64K	THP "hugepages-64kB/"
+
+/* Fill @nr pages of which most are alike, and have them merged: how many are gone? */
+static long fill_merged(char *p, size_t nr, unsigned long seed)
+{
+	const long most = nr - KSM_DIFFERENT - 8;
+	long pages = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, seed,
+			     i % KSM_DIFFERENT);
+	if (madvise(p, nr * page_size, MADV_MERGEABLE))
+		return -1;
+	write_file(KSM "pages_to_scan", "10000");
+	write_file(KSM "sleep_millisecs", "10");
+	write_file(KSM "run", "1");
+	for (int i = 0; i < 200 && pages < most; i++) {
+		usleep(50000);
+		pages = read_num(KSM "pages_sharing");
+	}
+	write_file(KSM "run", "0");
+	return pages;
+}
+
+/* How many of @nr pages, from page @first on, are as they were? */
+static size_t check_merged(char *p, size_t first, size_t nr, unsigned long seed)
+{
+	size_t right = 0;
+
+	for (size_t i = first; i < first + nr; i++)
+		right += pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, seed,
+				       i % KSM_DIFFERENT);
+	return right;
+}
+
+static void stop_merging(void)
+{
+	write_file(KSM "run", "2");
+	write_file(KSM "run", "0");
+}
+
+/*
+ * MADV_PAGEOUT leaves shared pages alone. Reclaim finds them used and activates them
+ * first; whether the inactive list has become short it knows from statistics that are
+ * brought up to date every two seconds.
+ */
+static void reclaim_merged(const char *cgroup, char *p, size_t nr, size_t wanted)
+{
+	for (int i = 0; i < 100 && count_swapped(p, nr) < wanted; i++) {
+		cgroup_write(cgroup, "memory.reclaim", "512K swappiness=200");
+		usleep(100000);
+	}
+}
+
 /* Pages that KSM has merged are swapped out and split again by writing. */
 VSWAP_TEST(vswap_paths, ksm)
 {
 	char *p = map_region(NR, false);
-	long pages;
 
-	if (access("/sys/kernel/mm/ksm/run", W_OK))
+	if (access(KSM "run", W_OK))
 		SKIP(return, "no KSM");
 
-	for (int i = 0; i < NR; i++)
-		pattern_fill(p + i * page_size, page_size, PATTERN_QUARTER, 7, i % 64);
-	ASSERT_EQ(madvise(p, NR * page_size, MADV_MERGEABLE), 0);
-	write_file("/sys/kernel/mm/ksm/pages_to_scan", "10000");
-	write_file("/sys/kernel/mm/ksm/sleep_millisecs", "10");
-	ASSERT_EQ(write_file("/sys/kernel/mm/ksm/run", "1"), 0);
-	for (int i = 0; i < 200; i++) {
-		pages = read_num("/sys/kernel/mm/ksm/pages_sharing");
-		if (pages >= NR - 64 - 8)
-			break;
-		usleep(50000);
-	}
-	EXPECT_GE(pages, NR / 2);
-	write_file("/sys/kernel/mm/ksm/run", "0");
-
-	/*
-	 * MADV_PAGEOUT leaves shared pages alone. Reclaim finds them used and
-	 * activates them first; whether the inactive list has become short it
-	 * knows from statistics that are brought up to date every two seconds.
-	 */
-	for (int i = 0; i < 100 && count_swapped(p, NR) < NR / 2; i++) {
-		cgroup_write(self->cgroup, "memory.reclaim", "512K swappiness=200");
-		usleep(100000);
-	}
+	EXPECT_GE(fill_merged(p, NR, 7), NR / 2);
+	reclaim_merged(self->cgroup, p, NR, NR / 2);
 	EXPECT_GE(count_swapped(p, NR), NR / 2);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	for (int i = 0; i < NR; i += 2)
-		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
-					  PATTERN_QUARTER, 7, i % 64));
+		EXPECT_EQ(check_merged(p, i, 1, 7), 1);
 	fill_region(p, NR / 2, PATTERN_MIXED, 8);
 	cgroup_write(self->cgroup, "memory.reclaim", "512K swappiness=200");
 	EXPECT_EQ(check_region(p, NR / 2, PATTERN_MIXED, 8), NR / 2);
-	for (int i = NR / 2; i < NR; i++)
-		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
-					  PATTERN_QUARTER, 7, i % 64));
-	write_file("/sys/kernel/mm/ksm/run", "2");
-	write_file("/sys/kernel/mm/ksm/run", "0");
+	EXPECT_EQ(check_merged(p, NR / 2, NR / 2, 7), NR / 2);
+	stop_merging();
 	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * Where merged pages that lie side by side are swapped in as a large folio, it is for
+ * these addresses only: others have copies of its pages, or writing to the one would
+ * write to the other.
+ */
+VSWAP_TEST(vswap_paths, ksm_large)
+{
+	const size_t nr = KSM_DIFFERENT * 4, size = nr * page_size, align = 16 * page_size;
+	char *p = map_region(nr, false), *to;
+	long slot, folios;
+
+	if (access(KSM "run", W_OK))
+		SKIP(return, "no KSM");
+	if (access(FOLIO_64K "enabled", W_OK))
+		SKIP(return, "no folios of 64 kB");
+
+	EXPECT_GE(fill_merged(p, nr, 9), nr / 2);
+	reclaim_merged(self->cgroup, p, nr, nr);
+	ASSERT_EQ(count_swapped(p, nr), nr);
+
+	/* To where the addresses are aligned like the slots */
+	slot = page_slot(p);
+	ASSERT_GE(slot, 0);
+	to = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(to, MAP_FAILED);
+	to += (slot * page_size - (unsigned long)to) % align;
+	ASSERT_EQ(mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
+	p = to;
+
+	folios = read_num(FOLIO_64K "stats/nr_anon");
+	ASSERT_EQ(write_file(FOLIO_64K "enabled", "always"), 0);
+	madvise(p, size, MADV_HUGEPAGE);
+	EXPECT_EQ(check_merged(p, 0, nr, 9), nr);
+	EXPECT_GT(read_num(FOLIO_64K "stats/nr_anon"), folios);
+	/* Each page by itself, so that one which is not the own would be written again */
+	for (size_t i = 0; i < nr; i++) {
+		EXPECT_EQ(check_merged(p, i, 1, 9), 1);
+		fill_region(p + i * page_size, 1, PATTERN_RANDOM, 100 + i);
+	}
+	for (size_t i = 0; i < nr; i++)
+		EXPECT_EQ(check_region(p + i * page_size, 1, PATTERN_RANDOM, 100 + i), 1);
+	write_file(FOLIO_64K "enabled", "never");
+	stop_merging();
+	munmap(p, size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 

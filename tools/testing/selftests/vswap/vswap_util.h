@@ -277,6 +277,20 @@ static inline size_t check_region(const char *p, size_t nr,
 	return i;
 }
 
+/* The slot of a page that is swapped out, -1 if it is not. */
+static inline long page_slot(const char *p)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	off_t off = (unsigned long)p / page_size * sizeof(uint64_t);
+	uint64_t v = 0;
+	ssize_t ret = pread(fd, &v, sizeof(v), off);
+
+	close(fd);
+	if (ret != sizeof(v) || !(v & PM_SWAP))
+		return -1;
+	return (v >> 5) & ((1UL << 50) - 1);
+}
+
 /* How many pages of a region are swapped out? */
 static inline size_t count_swapped(const char *p, size_t nr)
 {
