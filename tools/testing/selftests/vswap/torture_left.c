@@ -166,15 +166,19 @@ long dying_cgroups(void)
 	return read_key(CGROUP "/cgroup.stat", "nr_dying_subsys_memory");
 }
 
-/* Each slot that is in use holds its cgroup's id, and nothing else is to. */
+/*
+ * Each slot that is in use holds its cgroup's id, and nothing else is to. What CPUs have
+ * charged in advance to cgroups that have gone goes with the one above them.
+ */
 bool cgroups_left(long expected)
 {
-	long left;
+	long left = 0;
 
 	for (int i = 0; i < PATIENCE; i++) {
+		rmdir(TORTURE_CGROUP);
 		write_file("/proc/sys/vm/drop_caches", "3");
 		left = dying_cgroups() - expected;
-		if (left <= 0)
+		if (left <= 0 && access(TORTURE_CGROUP, F_OK))
 			return false;
 		sleep(1);
 	}
