@@ -19,7 +19,7 @@ n=0 rc=0
 # The pristine tree, without history: steps are applied one after the other
 rm -rf "$src"
 mkdir -p "$build/bisect"
-cp -al "$(readlink -f "$cache/pristine")" "$src"
+cp -al "$(readlink -f "$build/pristine")" "$src"
 cd "$src"
 
 compile()

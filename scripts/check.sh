@@ -36,7 +36,7 @@ t()
 checkpatch_patch()
 {
 	grep -q '^diff --git' "$top/patches/$1" || return 0
-	"$cache/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet \
+	"$build/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet \
 		--ignore FILE_PATH_CHANGES,GIT_COMMIT_ID,UNKNOWN_COMMIT_ID,PRINTK_WITHOUT_KERN_LEVEL "$top/patches/$1"
 }
 
@@ -76,7 +76,7 @@ all_in_series()
 	done
 	for f in $(series_new_files); do
 		[ -f "$f" ] || { echo "$f is not there"; return 1; }
-		[ ! -e "$cache/pristine/$f" ] || { echo "$f is in the kernel already"; return 1; }
+		[ ! -e "$build/pristine/$f" ] || { echo "$f is in the kernel already"; return 1; }
 	done
 }
 

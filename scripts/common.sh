@@ -8,8 +8,9 @@ build=${BUILD:-$top/build}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
 cache=${VSWAP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vswap}
-jobs=${JOBS:-$(nproc)}
 mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+jobs=${JOBS:-$(nproc)}
 
 # PREPARED is set by who has brought up to date all that a guest needs, as test.sh
 # has when it runs guests side by side.

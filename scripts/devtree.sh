@@ -16,7 +16,7 @@ make_tree()
 {
 	rm -rf "$dir.part"
 	# No links: an editor that writes in place would change the pristine source
-	cp -a --reflink=auto "$(readlink -f "$cache/pristine")" "$dir.part"
+	cp -a --reflink=auto "$(readlink -f "$build/pristine")" "$dir.part"
 	cd "$dir.part"
 	series_identity
 	git init -q .

@@ -14,7 +14,7 @@ fragment=$top/configs/$flavor.config
 	"$(find "$top/configs" -name '*.config' ! -name guest.config -printf '%f ' | sed 's/\.config//g')"
 out=$build/$flavor
 src=$applied
-[ "$flavor" != base ] || src=$(readlink -f "$cache/pristine")
+[ "$flavor" != base ] || src=$(readlink -f "$build/pristine")
 mkdir -p "$out"
 
 kmake()

@@ -19,7 +19,7 @@ cover()
 {
 	local version
 
-	version=$(sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$cache/pristine/Makefile" | paste -sd.)
+	version=$(sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$build/pristine/Makefile" | paste -sd.)
 	sed -e "/\*\*\* BLURB HERE \*\*\*/{r $top/patches/cover-letter
 		d}" -e "s/\*\*\* SUBJECT HERE \*\*\*/mm: virtual swap space/" "$1"
 	echo "Applies to Linux $version."

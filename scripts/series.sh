@@ -57,7 +57,7 @@ series_repository()
 	git init -q .
 	for f in $(series_edited_files); do
 		mkdir -p "$(dirname "$f")"
-		cp "$cache/pristine/$f" "$f"
+		cp "$build/pristine/$f" "$f"
 	done
 	git add -f -A
 	git commit -q -m base

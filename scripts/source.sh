@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Get the pristine kernel source and unpack it once, outside the checkout.
-# $cache/pristine is a link to it. KERNEL_SOURCE names a tarball to use instead
-# of Debian's package.
+# $build/pristine is a link to it: another checkout may have another kernel.
+# KERNEL_SOURCE names a tarball to use instead of Debian's package.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -46,4 +46,4 @@ fi
 [ -d "$cache/source/$name" ] ||
 	step "kernel source: unpack" "$build/log/unpack.log" \
 		unpack "$tarball" "$cache/source/$name"
-ln -sfn "source/$name" "$cache/pristine"
+ln -sfn "$cache/source/$name" "$build/pristine"

@@ -11,7 +11,7 @@
 
 state()
 {
-	readlink -f "$cache/pristine"
+	readlink -f "$build/pristine"
 	cat "$top/patches/series"
 	for p in $(series_patches); do cat "$top/patches/$p"; done
 	for f in $(series_new_files); do cat "$top/$f"; done
@@ -21,10 +21,10 @@ apply()
 {
 	local stage=$build/stage f
 
-	if [ "$(cat "$build/linux.source" 2>/dev/null)" != "$(readlink -f "$cache/pristine")" ]; then
+	if [ "$(cat "$build/linux.source" 2>/dev/null)" != "$(readlink -f "$build/pristine")" ]; then
 		rm -rf "$applied" "$build/linux.files"
-		cp -al "$(readlink -f "$cache/pristine")" "$applied"
-		readlink -f "$cache/pristine" >"$build/linux.source"
+		cp -al "$(readlink -f "$build/pristine")" "$applied"
+		readlink -f "$build/pristine" >"$build/linux.source"
 	fi
 
 	rm -rf "$stage"
@@ -46,7 +46,7 @@ apply()
 	sort "$build/linux.files" "$build/linux.files.new" "$build/linux.files.new" |
 		uniq -u | while read -r f; do
 			rm -f "$applied/$f"
-			[ ! -e "$cache/pristine/$f" ] || cp "$cache/pristine/$f" "$applied/$f"
+			[ ! -e "$build/pristine/$f" ] || cp "$build/pristine/$f" "$applied/$f"
 		done
 
 	while read -r f; do
