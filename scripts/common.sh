@@ -49,12 +49,14 @@ watch_log()
 	printf '\r\033[K'
 }
 
-# step TEXT LOG COMMAND...: run a long step, output to LOG, one line with its time
+# step TEXT LOG COMMAND...: run a long step, output to LOG, one line with its time. Who
+# looks at no terminal, where the log's last line is shown, sees first what has begun.
 step()
 {
 	local text=$1 log=$2 start=$SECONDS rc=0 pid
 	shift 2
 
+	[ -t 1 ] || echo "$text ..."
 	mkdir -p "$(dirname "$log")"
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!

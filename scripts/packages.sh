@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Make sure that the Debian packages that building and testing need are there.
-# As root they are installed, otherwise the command that does so is printed.
-# usage: packages.sh build|guest|check|cross
+# As root they are installed, otherwise the one command that does so is printed.
+# usage: packages.sh build|guest|check|cross...
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -43,10 +43,6 @@ qemu_is_new()
 
 install_packages()
 {
-	if [ "$(id -u)" -ne 0 ]; then
-		echo "These packages are needed: $*" >&2
-		die "Install them with: apt-get install $*"
-	fi
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -q update
 	apt-get -q -y install --no-install-recommends "$@"
@@ -56,10 +52,6 @@ install_qemu()
 {
 	local config suite
 
-	if [ "$(id -u)" -ne 0 ]; then
-		command -v qemu-system-x86_64 >/dev/null && return
-		die "QEMU is needed, install it with: apt-get install qemu-system-x86"
-	fi
 	export DEBIAN_FRONTEND=noninteractive
 	config=$("$top/scripts/apt-config.sh")
 	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-backports
@@ -70,13 +62,23 @@ install_qemu()
 	fi
 }
 
-for set in "$@"; do
-	list=$(missing $(packages_of "$set"))
-	if [ -n "$list" ]; then
-		# shellcheck disable=SC2086
-		step "packages: $set" "$build/log/packages-$set.log" install_packages $list
-	fi
-	if [ "$set" = guest ] && ! qemu_is_new; then
-		step "packages: QEMU" "$build/log/packages-qemu.log" install_qemu
-	fi
-done
+mapfile -t needed < <(missing $(for set in "$@"; do packages_of "$set"; done))
+qemu=''
+case " $* " in
+*" guest "*) qemu_is_new || qemu=1 ;;
+esac
+
+if [ "$(id -u)" -ne 0 ]; then
+	# An older QEMU does, but for CXL memory
+	[ -z "$qemu" ] || command -v qemu-system-x86_64 >/dev/null || needed+=(qemu-system-x86)
+	[ ${#needed[@]} -eq 0 ] ||
+		die "These packages are needed, as root: apt-get install ${needed[*]}"
+	exit
+fi
+
+if [ ${#needed[@]} -gt 0 ]; then
+	step "packages: $*" "$build/log/packages.log" install_packages "${needed[@]}"
+fi
+if [ -n "$qemu" ]; then
+	step "packages: QEMU" "$build/log/packages-qemu.log" install_qemu
+fi

@@ -6,17 +6,16 @@
 . "$(dirname "$0")/common.sh"
 
 [ -z "${PREPARED:-}" ] || exit 0
-kernel_only=
+guest=1
 if [ "$1" = --kernel ]; then
-	kernel_only=1
+	guest=''
 	shift
 fi
 
-"$top/scripts/packages.sh" build
-[ -n "$kernel_only" ] || "$top/scripts/packages.sh" guest
+"$top/scripts/packages.sh" build ${guest:+guest}
 "$top/scripts/source.sh"
 "$top/scripts/tree.sh"
 for flavor in "$@"; do
 	"$top/scripts/kernel.sh" "$flavor"
 done
-[ -n "$kernel_only" ] || "$top/scripts/initramfs.sh"
+[ -z "$guest" ] || "$top/scripts/initramfs.sh"
