@@ -58,4 +58,4 @@ bench:
 	@$(SCRIPTS)/bench.sh
 
 clean:
-	rm -rf $(if $(BUILD),$(BUILD),build) out
+	@$(SCRIPTS)/clean.sh

@@ -6,6 +6,7 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
+lock_cache
 dir=$cache/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"

@@ -5,6 +5,8 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
+# To the end: results of both are kept in $build/log
+lock_build
 "$top/scripts/prepare.sh" base vswap
 for flavor in base vswap; do
 	VSWAP_ACCEL=tcg "$top/scripts/guest.sh" -i -c 1 -m 1G -t 1200 -d 320 \

@@ -9,6 +9,7 @@
 # shellcheck source=scripts/objects.sh
 . "$top/scripts/objects.sh"
 
+lock_build
 "$top/scripts/packages.sh" build >&2
 "$top/scripts/source.sh" >&2
 

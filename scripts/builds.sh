@@ -11,6 +11,7 @@
 # shellcheck source=scripts/config.sh
 . "$top/scripts/config.sh"
 
+lock_build
 "$top/scripts/packages.sh" build check cross >&2
 "$top/scripts/source.sh" >&2
 "$top/scripts/tree.sh" >&2

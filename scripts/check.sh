@@ -7,6 +7,7 @@
 # shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
+lock_build
 "$top/scripts/packages.sh" build check >&2
 "$top/scripts/source.sh" >&2
 "$top/scripts/tree.sh" >&2

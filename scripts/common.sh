@@ -36,6 +36,35 @@ die()
 	exit 1
 }
 
+# lock FD DIR: be the only one who writes there. Who comes second waits, and says so if
+# it takes more than a moment.
+lock()
+{
+	local fd=$1 dir=$2
+
+	case ":${VSWAP_LOCKS:-}:" in *":$dir:"*) return 0 ;; esac
+	eval "exec $fd>>\"\$dir/lock\""
+	if ! flock -w 2 "$fd"; then
+		echo "$dir: another make is at work there, waiting for it" >&2
+		flock "$fd"
+	fi
+	export VSWAP_LOCKS=${VSWAP_LOCKS:-}:$dir
+}
+
+# What writes in $build or in $cache, which other checkouts use, too, starts with these.
+# A lock is held until the script that has taken it ends, also for the scripts that it
+# calls, which know by VSWAP_LOCKS. Programs that may stay for longer, as daemons and
+# guests do, are not to have the file: see step() and run_job().
+lock_build()
+{
+	lock 9 "$build"
+}
+
+lock_cache()
+{
+	lock 6 "$cache"
+}
+
 # Show the last line of a log while something writes it, on a terminal.
 watch_log()
 {
@@ -58,7 +87,7 @@ step()
 
 	[ -t 1 ] || echo "$text ..."
 	mkdir -p "$(dirname "$log")"
-	"$@" >"$log" 2>&1 </dev/null &
+	"$@" >"$log" 2>&1 </dev/null 6>&- 9>&- &
 	pid=$!
 	watch_log $pid "$log"
 	wait $pid || rc=$?

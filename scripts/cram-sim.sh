@@ -17,5 +17,6 @@ build_module()
 		"${compilers[@]}" -j"$jobs" modules
 }
 
+lock_build
 "$top/scripts/kernel.sh" "$flavor" bzImage modules
 step "cram_sim $flavor: build" "$build/log/cram-$flavor.log" build_module

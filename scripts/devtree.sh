@@ -9,6 +9,7 @@
 . "$top/scripts/series.sh"
 
 dir=${TREE:-$build/tree}
+lock_build
 "$top/scripts/packages.sh" build
 "$top/scripts/source.sh"
 

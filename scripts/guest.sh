@@ -11,7 +11,8 @@
 # -o		the guest may go off in the middle of the job
 #
 # Output and exit status are as run_job() of job.sh says, the console goes to a log
-# that is named after flavour, job and what the job is told to do.
+# that is named after flavour, job and what the job is told to do, and after the process,
+# too, while another guest has that name.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/job.sh
@@ -38,7 +39,6 @@ flavor=$1 job=$2
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
 trap 'end_machine; rm -rf "$dir"' EXIT
-log=$build/log/guest-$flavor-$job$(log_suffix "$append").log
 mkdir -p "$build/log"
 
 initrd=$build/initramfs.gz
@@ -85,6 +85,11 @@ if [ "$job" = shell ]; then
 	qemu-system-x86_64 "${args[@]}" -serial mon:stdio -append "$append"
 	exit
 fi
+
+# Another guest of this name may be running, which has its log locked
+log=$build/log/guest-$flavor-$job$(log_suffix "$append").log
+exec 5>>"$log"
+flock -n 5 || log=${log%.log}-$$.log
 
 run_job "$limit" "$log" "$off" qemu-system-x86_64 "${args[@]}" \
 	-serial "file:$log" -serial "file:$dir/job" -append "$append loglevel=7"

@@ -69,6 +69,7 @@ state()
 	sha256sum "$(command -v busybox)"
 }
 
+lock_build
 new=$(state | digest)
 if [ "$(cat "$build/initramfs.state" 2>/dev/null)" != "$new" ]; then
 	[ -d "$headers" ] ||

@@ -36,7 +36,7 @@ run_job()
 	# The machine holds the pipe open: it ends with it, even if it can't be started
 	exec 8<>"$dir/job"
 	exec 7<"$dir/job"
-	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 7<&- &
+	timeout --kill-after=10 "$limit" "$@" </dev/null >"$dir/machine.log" 2>&1 7<&- 9>&- &
 	machine_pid=$!
 	exec 8>&-
 	sed -u 's,\r,,' <&7 | tee "$dir/out" | grep --line-buffered -v '^EXIT ' || :

@@ -52,6 +52,7 @@ configure()
 		check_config "$top/configs/guest.config" "$fragment"
 }
 
+lock_build
 want=$(config_key "$src" "$(cat "$top/configs/guest.config" "$fragment" "$0")")
 if [ "$(cat "$out/config.state" 2>/dev/null)" != "$want" ]; then
 	step "kernel $flavor: configure" "$build/log/config-$flavor.log" \

@@ -23,6 +23,7 @@ judged()
 	kunit "$@" && "$top/scripts/check-log.sh" "$build/uml/test.log"
 }
 
+lock_build
 case ${1:-run} in
 build) step "kernel uml: build" "$build/log/kernel-uml.log" kunit build "${compile[@]}" ;;
 exec) judged exec "${run[@]}" ;;

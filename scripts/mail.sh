@@ -9,6 +9,7 @@
 . "$top/scripts/series.sh"
 
 out=$top/out/series
+lock_build
 "$top/scripts/packages.sh" build
 "$top/scripts/source.sh"
 

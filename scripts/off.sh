@@ -5,6 +5,7 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
+lock_build
 "$top/scripts/kernel.sh" off mm/
 
 # symbols FLAVOR NM-OPTION: of all of its mm/

@@ -76,6 +76,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit
 fi
 
+[ -z "${needed[*]}$qemu" ] || lock_cache
 if [ ${#needed[@]} -gt 0 ]; then
 	step "packages: $*" "$build/log/packages.log" install_packages "${needed[@]}"
 fi

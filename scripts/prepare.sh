@@ -12,6 +12,7 @@ if [ "$1" = --kernel ]; then
 	shift
 fi
 
+lock_build
 "$top/scripts/packages.sh" build ${guest:+guest}
 "$top/scripts/source.sh"
 "$top/scripts/tree.sh"

@@ -7,6 +7,7 @@
 
 dir=${TREE:-$build/tree}
 [ -e "$dir/.git" ] || die "no working tree in $dir, see make tree"
+lock_build
 cd "$dir"
 [ -z "$(git status --porcelain --untracked-files=no)" ] ||
 	die "$dir has changes that are not committed"

@@ -13,5 +13,5 @@ if "$top/scripts/guest.sh" -m 512M -d 512 vswap run; then
 	echo "All data was right and the kernel log has no warning. ($((SECONDS - start)) s)"
 else
 	echo
-	die "FAILED, console log: $build/log/guest-vswap-run.log"
+	die "FAILED, console logs are in $build/log"
 fi

@@ -32,6 +32,8 @@ unpack()
 	mv "$dir" "$2"
 }
 
+lock_build
+lock_cache
 if [ -n "${KERNEL_SOURCE:-}" ]; then
 	[ -f "$KERNEL_SOURCE" ] || die "KERNEL_SOURCE=$KERNEL_SOURCE: no such file"
 	tarball=$KERNEL_SOURCE

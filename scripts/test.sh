@@ -150,6 +150,8 @@ guest()
 for name in $tests; do
 	case " $usual $long " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long" ;; esac
 done
+# To the end: what is tested must not change meanwhile
+lock_build
 sets=(build guest check)
 ! want builds || sets+=(cross)
 "$top/scripts/packages.sh" "${sets[@]}"

@@ -59,6 +59,7 @@ apply()
 	rm -rf "$stage"
 }
 
+lock_build
 new=$(state | digest)
 if [ "$(cat "$build/linux.state" 2>/dev/null)" != "$new" ]; then
 	step "kernel source: apply the series" "$build/log/tree.log" apply
