@@ -21,6 +21,7 @@ make_tree()
 	cd "$dir.part"
 	series_identity
 	git init -q .
+	series_sums >"$(series_record)"
 	git add -f -A
 	git commit -q -m "Linux, pristine"
 	git tag base

@@ -1,30 +1,37 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Bring the commits of the working kernel tree back: edits of existing files into
-# patches/, new files into their place here. The tree has to be clean.
+# patches/, new files into their place here. The tree has to be clean, and files that
+# have been edited here since it was made, or refreshed from, are not overwritten.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/series.sh
+. "$top/scripts/series.sh"
 
 dir=${TREE:-$build/tree}
 [ -e "$dir/.git" ] || die "no working tree in $dir, see make tree"
 lock_build
 cd "$dir"
-[ -z "$(git status --porcelain --untracked-files=no)" ] ||
-	die "$dir has changes that are not committed"
+changes=$(git status --porcelain --untracked-files=normal)
+[ -z "$changes" ] ||
+	die "$dir has changes that are not committed, nor ignored by its .gitignore:"$'\n'"$changes"
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+mkdir "$tmp/patches"
 
 # New files of the series, and where they first appear
 new=$(git diff --name-only --diff-filter=A base HEAD)
 
+# Whoever refreshes signs off what nobody has signed off
 format_patch()
 {
-	local commit=$1
+	local commit=$1 signoff=(-s)
 	shift
 
-	git format-patch -k --stdout --zero-commit --no-signature --no-stat --abbrev=12 -s \
-		"$commit^..$commit" "$@"
+	! git log -1 --format=%B "$commit" | grep -q '^Signed-off-by: ' || signoff=()
+	git format-patch -k --stdout --zero-commit --no-signature --no-stat --abbrev=12 \
+		"${signoff[@]}" "$commit^..$commit" "$@"
 }
 
 {
@@ -42,9 +49,9 @@ format_patch()
 			n=$((n + 1))
 			name=$(printf '%04d-%s.patch' $n "$(git log -1 --format=%f "$commit" | cut -c 1-52)")
 			if [ -n "$edited" ]; then
-				format_patch "$commit" -- . "${exclude[@]}" >"$tmp/$name"
+				format_patch "$commit" -- . "${exclude[@]}" >"$tmp/patches/$name"
 			else
-				format_patch "$commit" | sed '/^diff --git/,$d' >"$tmp/$name"
+				format_patch "$commit" | sed '/^diff --git/,$d' >"$tmp/patches/$name"
 			fi
 			printf '%s' "$name"
 			for f in $added; do
@@ -53,14 +60,41 @@ format_patch()
 			echo
 		done
 	}
-} >"$tmp/series"
+} >"$tmp/patches/series"
+for f in $new; do
+	mkdir -p "$tmp/$(dirname "$f")"
+	git show "HEAD:$f" >"$tmp/$f"
+done
+
+# What is not as it was when the tree was made, and would not stay as it is
+undone()
+{
+	local f
+
+	sort "$record" <(series_sums) | uniq -u | awk '{ print $2 }' | sort -u |
+		while read -r f; do
+			if [ -e "$tmp/$f" ] || [ -e "$top/$f" ]; then
+				cmp -s "$tmp/$f" "$top/$f" || echo "  $f"
+			fi
+		done
+}
+
+record=$(series_record)
+if [ -f "$record" ]; then
+	lost=$(undone)
+	[ -z "$lost" ] || die "Edited in $top since the tree was made, and not what is in $dir:
+$lost
+Commit these edits there, or remove $(realpath "$record") to undo them."
+else
+	echo "$dir: what it was made from is unknown, later edits of $top are undone" >&2
+fi
 
 rm -f "$top"/patches/*.patch
-mv "$tmp"/*.patch "$tmp/series" "$top/patches/"
+mv "$tmp"/patches/* "$top/patches/"
 for f in $new; do
 	mkdir -p "$top/$(dirname "$f")"
-	git show "HEAD:$f" >"$tmp/file"
-	cmp -s "$tmp/file" "$top/$f" || cp "$tmp/file" "$top/$f"
+	cmp -s "$tmp/$f" "$top/$f" || cp "$tmp/$f" "$top/$f"
 	[ "$(git ls-tree HEAD "$f" | cut -c 1-6)" != 100755 ] || chmod +x "$top/$f"
 done
+series_sums >"$record"
 echo "$(grep -c '^[0-9]' "$top/patches/series") patches, $(echo "$new" | wc -w) new files"

@@ -18,6 +18,19 @@ series_new_files()
 			for (i = 2; i <= NF; i++) print $i }'
 }
 
+# A hash of each file that the series consists of, and its name
+series_sums()
+{
+	(cd "$top" && sha256sum patches/series patches/*.patch $(series_new_files) 2>/dev/null) || :
+}
+
+# Where the working tree that is the current directory keeps these sums, as they were
+# when it and what is here were the same
+series_record()
+{
+	git rev-parse --git-path vswap-series
+}
+
 # The existing files that one patch edits, or all
 series_edited_files()
 {
