@@ -29,15 +29,14 @@ torture:
 	@$(SCRIPTS)/torture.sh
 
 cram:
-	@$(SCRIPTS)/prepare.sh $(FLAVOR)
-	@$(SCRIPTS)/cram.sh $(FLAVOR)
+	@$(SCRIPTS)/cram.sh "$(FLAVOR)"
 
 shell:
-	@$(SCRIPTS)/prepare.sh $(FLAVOR)
-	@$(SCRIPTS)/guest.sh $(FLAVOR) shell
+	@$(SCRIPTS)/prepare.sh "$(FLAVOR)"
+	@$(SCRIPTS)/guest.sh "$(FLAVOR)" shell
 
 kernel:
-	@$(SCRIPTS)/prepare.sh --kernel $(FLAVOR)
+	@$(SCRIPTS)/prepare.sh --kernel "$(FLAVOR)"
 
 tree:
 	@$(SCRIPTS)/devtree.sh

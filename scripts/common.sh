@@ -4,6 +4,9 @@
 set -eu
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/arguments.sh
+. "$top/scripts/arguments.sh"
+
 build=${BUILD:-$top/build}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)

@@ -14,8 +14,10 @@ while getopts t: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-flavor=${1:-vswap}
+flavor=${1-vswap}
+check_flavor "$flavor" CONFIG_CRAM
 
+"$top/scripts/prepare.sh" "$flavor"
 "$top/scripts/cram-sim.sh" "$flavor"
 
 # Below what boot needs, above what the kernel takes for itself

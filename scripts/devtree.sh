@@ -8,7 +8,9 @@
 # shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
-dir=${TREE:-$build/tree}
+dir=$(realpath -m "${TREE:-$build/tree}")
+[ ! -e "$dir" ] || wrong "$dir exists; bring it back with make refresh, then remove it"
+[ -d "${dir%/*}" ] || wrong "${dir%/*}, where the tree would be, is no directory"
 lock_build
 "$top/scripts/packages.sh" build
 "$top/scripts/source.sh"
@@ -29,8 +31,5 @@ make_tree()
 	mv "$dir.part" "$dir"
 }
 
-if [ -e "$dir" ]; then
-	die "$dir exists; bring it back with make refresh, then remove it"
-fi
 step "kernel tree with the series as commits" "$build/log/devtree.log" make_tree
 echo "The tree is in $dir"

@@ -9,9 +9,8 @@
 
 flavor=$1
 shift
+check_flavor "$flavor"
 fragment=$top/configs/$flavor.config
-[ -f "$fragment" ] || die "FLAVOR=$flavor is unknown, known are:" \
-	"$(find "$top/configs" -name '*.config' ! -name guest.config -printf '%f ' | sed 's/\.config//g')"
 out=$build/$flavor
 src=$applied
 [ "$flavor" != base ] || src=$(readlink -f "$build/pristine")

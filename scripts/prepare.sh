@@ -12,6 +12,9 @@ if [ "$1" = --kernel ]; then
 	shift
 fi
 
+for flavor in "$@"; do
+	check_flavor "$flavor"
+done
 lock_build
 "$top/scripts/packages.sh" build ${guest:+guest}
 "$top/scripts/source.sh"

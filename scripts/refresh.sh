@@ -8,8 +8,10 @@
 # shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
-dir=${TREE:-$build/tree}
-[ -e "$dir/.git" ] || die "no working tree in $dir, see make tree"
+dir=$(realpath -m "${TREE:-$build/tree}")
+if [ ! -e "$dir/.git" ] || ! git -C "$dir" rev-parse -q --verify 'base^{commit}' >/dev/null; then
+	wrong "$dir is no working tree, see make tree"
+fi
 lock_build
 cd "$dir"
 changes=$(git status --porcelain --untracked-files=normal)

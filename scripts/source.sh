@@ -35,7 +35,6 @@ unpack()
 lock_build
 lock_cache
 if [ -n "${KERNEL_SOURCE:-}" ]; then
-	[ -f "$KERNEL_SOURCE" ] || die "KERNEL_SOURCE=$KERNEL_SOURCE: no such file"
 	tarball=$KERNEL_SOURCE
 	name=$(basename "$tarball" | sed 's/\.tar.*//')-$(stat -c '%s-%Y' "$tarball" | digest)
 else

@@ -148,8 +148,10 @@ guest()
 }
 
 for name in $tests; do
-	case " $usual $long " in *" $name "*) ;; *) die "TESTS=$name is unknown, known are: $usual $long" ;; esac
+	case " $usual $long " in *" $name "*) ;; *) wrong "TESTS=$name is none of: $usual $long" ;; esac
 done
+check_number PARALLEL 1
+! want torture || check_torture
 # To the end: what is tested must not change meanwhile
 lock_build
 sets=(build guest check)

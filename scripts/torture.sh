@@ -5,8 +5,10 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
-flavor=${FLAVOR:-debug} time=${TIME:-300} cpus=${CPUS:-4}
-seed=${SEED:-$(date +%s)}
+flavor=${FLAVOR-debug}
+check_flavor "$flavor" CONFIG_VSWAP
+check_torture
+time=${TIME:-300} cpus=${CPUS:-4} seed=${SEED:-$(date +%s)}
 case $flavor in
 debug) mem=$((512 + 96 * cpus)) hang=300 slack=900 ;;
 *) mem=$((384 + 64 * cpus)) hang=180 slack=600 ;;
