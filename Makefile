@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Entry points, see README.md. Each goal does the set-up that it needs, and only
-# what has changed since. Knobs: BUILD, FLAVOR, SRC, KERNEL_SOURCE, VSWAP_CACHE,
-# JOBS, PARALLEL, TESTS.
+# what has changed since. What can be chosen is listed there, too.
 
 FLAVOR ?= vswap
 torture: FLAVOR := $(if $(filter file,$(origin FLAVOR)),debug,$(FLAVOR))
