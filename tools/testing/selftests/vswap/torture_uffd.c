@@ -61,9 +61,9 @@ int uffd_open(char *p, size_t size)
 
 	if (fd < 0)
 		return -1;
-	/* All that is no region gets locked in memory, by children too */
+	/* Gets locked in memory, by children too; pattern.h has its buffer there */
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 65536);
+	pthread_attr_setstacksize(&attr, 256 << 10);
 	if (ioctl(fd, UFFDIO_API, &api)) {
 		close(fd);
 		return -1;
