@@ -545,24 +545,6 @@ static bool all_happened(double seconds)
 	return good;
 }
 
-/* Pages of those that are still there, this process and the shells it comes from. */
-static long others_slots(void)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	char path[512];
-	long kb = 0;
-
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
-		if (atoi(entry->d_name) && read_key(path, "VmSwap") > 0)
-			kb += read_key(path, "VmSwap");
-	}
-	if (dir)
-		closedir(dir);
-	return kb * 1024 / page_size;
-}
-
 /* Everybody goes, and nothing may be left. */
 static void finish(double seconds, long slots, long dying, long out)
 {
@@ -593,7 +575,6 @@ static void finish(double seconds, long slots, long dying, long out)
 
 	result("devices are off", !disks_off());
 	remove_cgroups();
-	slots += others_slots();
 	result("no slot is left",
 	       !slots_left(slots, torture->nr_workers * torture->worker_pages));
 	result("no cgroup is left", !cgroups_left(dying));

@@ -139,7 +139,10 @@ int in_child_process(int (*run)(void *arg), void *arg);
 /* torture_work.c */
 void work(int nr, unsigned long turn);
 
-/* torture_left.c: are more slots in use than @expected? Has @nr_pages reclaimed. */
+/*
+ * torture_left.c: are more slots in use than @expected and those of processes that are
+ * left? Has @nr_pages reclaimed.
+ */
 bool slots_left(long expected, size_t nr_pages);
 /* Removed cgroups that the kernel still has; are there more than @expected? */
 long dying_cgroups(void);
