@@ -12,8 +12,9 @@ fi
 
 reports='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|KCSAN|kmemleak: [0-9]+ new|general protection|possible recursive locking|circular locking|inconsistent lock state|suspicious RCU|invalid context|INFO: task .* blocked|INFO: trying to register|turning off the locking|leak detector disabled|BUG [a-z]|vswap: no |messages dropped|rcu:.*(stall|detected)|soft lockup|Bad page|bad_page|Bad swap|Decompression error|Kernel panic|sleeping function|ODEBUG|unreferenced object|page allocation failure'
 
-# A guest that runs out of memory on purpose may take its time to find out
-grep -q 'Command line:.* only=vswap_oom' "$1" || reports="$reports|page allocation stall"
+# Debug kernels, and guests that run out of memory on purpose, may take their time for it
+grep -Eq 'KernelAddressSanitizer initialized|Command line:.* only=vswap_oom' "$1" ||
+	reports="$reports|page allocation stall"
 
 # A page fault of a process that the OOM killer has killed may empty the memory
 # reserves it was given before it sees the signal. mm/page_alloc.c says so in the
