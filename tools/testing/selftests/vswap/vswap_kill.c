@@ -152,7 +152,7 @@ FIXTURE(vswap_kill_disk)
 
 FIXTURE_SETUP(vswap_kill_disk)
 {
-	const char *missing = vswap_missing() ?: disk_setup(&self->disk, 1, 8 * NR);
+	const char *missing = vswap_missing() ?: disk_setup(&self->disk, 1, NR);
 
 	if (missing)
 		SKIP(return, "%s", missing);
