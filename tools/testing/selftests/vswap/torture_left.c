@@ -126,27 +126,6 @@ static void show_charged(void)
 	close(cgroups);
 }
 
-/* Processes that are left, and how much of them is swapped out. */
-static void show_processes(void)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	char path[512], name[64];
-
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
-		if (!atoi(entry->d_name) || read_key(path, "VmSwap") < 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-		if (read_file(path, name, sizeof(name)) > 0)
-			say("process %s", name);
-		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
-		say("  %ld kB swapped out", read_key(path, "VmSwap"));
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* The root may be a tmpfs: what is out of its files comes back when they are read. */
 static int read_root_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -187,22 +166,32 @@ bool cgroups_left(long expected)
 	return true;
 }
 
-/* Pages of those that are still there, this process and the shells it comes from. */
-static long others_slots(void)
+/*
+ * Pages that are swapped out of those that are still there, this process and the shells
+ * it comes from; with @show, tell who has how many.
+ */
+static long others_slots(bool show)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
-	char path[512];
-	long kb = 0;
+	char path[512], stat[64];
+	long pages = 0;
 
 	while (dir && (entry = readdir(dir))) {
+		long kb;
+
 		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
-		if (atoi(entry->d_name) && read_key(path, "VmSwap") > 0)
-			kb += read_key(path, "VmSwap");
+		kb = atoi(entry->d_name) ? read_key(path, "VmSwap") : -1;
+		if (kb < 0)
+			continue;
+		pages += kb * 1024 / page_size;
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		if (show && read_file(path, stat, sizeof(stat)) > 0)
+			say("process with %ld kB swapped out: %s", kb, stat);
 	}
 	if (dir)
 		closedir(dir);
-	return kb * 1024 / page_size;
+	return pages;
 }
 
 /*
@@ -229,7 +218,7 @@ bool slots_left(long expected, size_t nr_pages)
 		drop_swap_cache(TORTURE_CGROUP, nr_pages);
 		drop_swap_cache(own, nr_pages);
 		nftw("/", read_root_file, 20, FTW_MOUNT | FTW_PHYS);
-		left = vswap_stat("slots_used") - expected - others_slots();
+		left = vswap_stat("slots_used") - expected - others_slots(false);
 		if (left <= 0) {
 			if (i)
 				say("slots left for some %d s", i);
@@ -243,6 +232,6 @@ bool slots_left(long expected, size_t nr_pages)
 	    vswap_stat("slots_cached"), vswap_stat("slots_zero"),
 	    vswap_stat("slots_zswap"), vswap_stat("slots_device"));
 	show_cached();
-	show_processes();
+	others_slots(true);
 	return true;
 }

@@ -5,8 +5,6 @@
 
 #define NR	1024
 
-#define FOLIO_64K	THP "hugepages-64kB/"
-
 FIXTURE(vswap_data) {
 	char cgroup[128];
 	long slots;

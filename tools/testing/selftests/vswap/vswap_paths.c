@@ -196,7 +196,6 @@ VSWAP_TEST(vswap_paths, uffd_move)
 
 #define KSM		"/sys/kernel/mm/ksm/"
 #define KSM_DIFFERENT	64	/* pages, repeated over and over */
-#define FOLIO_64K	THP "hugepages-64kB/"
 
 /* Fill @nr pages of which most are alike, and have them merged: how many are gone? */
 static long fill_merged(char *p, size_t nr, unsigned long seed)

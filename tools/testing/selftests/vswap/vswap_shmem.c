@@ -12,7 +12,6 @@
 #define FOLIO		16UL			/* pages */
 #define NR		(16 * FOLIO)
 #define NR_DISK		(16 * NR)
-#define FOLIO_SIZE	THP "hugepages-64kB/"
 
 /* What is cut, in pages of a folio in the middle of the file, and bytes */
 struct cut {
@@ -85,8 +84,8 @@ FIXTURE_VARIANT_ADD(vswap_shmem, mixed) {
 
 static long count_huge(void)
 {
-	return read_num(FOLIO_SIZE "stats/swpout") +
-	       read_num(FOLIO_SIZE "stats/zswpout");
+	return read_num(FOLIO_64K "stats/swpout") +
+	       read_num(FOLIO_64K "stats/zswpout");
 }
 
 FIXTURE_SETUP(vswap_shmem)
@@ -104,7 +103,7 @@ FIXTURE_SETUP(vswap_shmem)
 		SKIP(return, "needs root");
 	if (page_size != 4096)
 		SKIP(return, "needs pages of 4 kB");
-	if (write_file(FOLIO_SIZE "shmem_enabled", "always"))
+	if (write_file(FOLIO_64K "shmem_enabled", "always"))
 		SKIP(return, "no large folios, see CONFIG_TRANSPARENT_HUGEPAGE");
 	if (!self->virtual && strcmp(variant->mode, "never"))
 		SKIP(return, "no " VSWAP_MODE ", the kernel has no CONFIG_VSWAP");
@@ -143,7 +142,7 @@ FIXTURE_TEARDOWN(vswap_shmem)
 		close(self->fd);
 	free(self->want);
 	free(self->got);
-	write_file(FOLIO_SIZE "shmem_enabled", "never");
+	write_file(FOLIO_64K "shmem_enabled", "never");
 	for (int i = 0; i < 100 && anything_left(self); i++) {
 		drop_swap_cache(self->cgroup, NR);
 		usleep(50000);

@@ -116,6 +116,7 @@ static inline bool stop_child(pid_t pid)
 }
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
+#define FOLIO_64K THP "hugepages-64kB/"
 
 static inline long vswap_stat(const char *key)
 {
