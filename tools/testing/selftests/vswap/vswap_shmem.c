@@ -143,6 +143,11 @@ FIXTURE_TEARDOWN(vswap_shmem)
 	free(self->want);
 	free(self->got);
 	write_file(FOLIO_64K "shmem_enabled", "never");
+	/* Reclaim does not look at the swap cache of a cgroup that may not swap */
+	if (self->cgroup[0]) {
+		cgroup_write(self->cgroup, "memory.swap.max", "max");
+		cgroup_write(self->cgroup, "memory.zswap.max", "max");
+	}
 	for (int i = 0; i < 100 && anything_left(self); i++) {
 		drop_swap_cache(self->cgroup, NR);
 		usleep(50000);
