@@ -673,6 +673,7 @@ static int __init vswap_init(void)
 		goto free_info;
 	if (vswap_array_init(&vswap_array))
 		goto free_ref;
+	vswap_backing_init();
 
 	spin_lock_init(&si->lock);
 	swap_init_cluster_lists(si);

@@ -166,6 +166,8 @@ unsigned long vswap_event_count(enum vswap_event event);
 void vswap_count_events(enum vswap_event event, unsigned long nr);
 
 /* Where the data is: mm/vswap_backing.c */
+void vswap_backing_init(void);
+struct swap_table *vswap_alloc_backing_table(void);
 void vswap_free_backing_table(struct swap_cluster_info *ci);
 void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
 			 unsigned int nr);

@@ -7,8 +7,9 @@
  * its own:
  *
  * - While a folio is in the swap cache under a slot, only the holder of that
- *   folio's lock reads or changes the word. The folio pins the slot and the
- *   slot its cluster, so the table does not go away.
+ *   folio's lock reads or changes the word, and while the folio is under
+ *   writeback, only the end of the I/O changes it. The folio pins the slot and
+ *   the slot its cluster, so the table does not go away.
  *
  * - While no folio is there, the word does not change, until the last count of
  *   the slot goes and the slot is freed under the cluster lock.
@@ -29,10 +30,18 @@
 #include "swap.h"
 #include "vswap_table.h"
 
-static struct swap_table *vswap_alloc_backing_table(void)
+static struct kmem_cache *vswap_backing_cachep;
+
+void __init vswap_backing_init(void)
+{
+	vswap_backing_cachep = swap_table_create_cache("vswap_backing");
+}
+
+struct swap_table *vswap_alloc_backing_table(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_backing_table);
-	return swap_table_alloc(GFP_KERNEL | VSWAP_TABLE_GFP | __GFP_ACCOUNT);
+	return swap_table_alloc(vswap_backing_cachep,
+				GFP_KERNEL | VSWAP_TABLE_GFP | __GFP_ACCOUNT);
 }
 
 /* Who owns the folio in the swap cache under a slot, for a table to be charged. */
@@ -74,7 +83,7 @@ static struct swap_table *vswap_get_backing_table(swp_entry_t swp)
 	/* Folios of one cluster have locks of their own: the first one wins. */
 	table = cmpxchg(&ci->backing, NULL, new);
 	if (table) {
-		swap_table_free(new);
+		swap_table_free(vswap_backing_cachep, new);
 		return table;
 	}
 
@@ -512,7 +521,7 @@ void vswap_free_backing_table(struct swap_cluster_info *ci)
 	}
 
 	ci->backing = NULL;
-	swap_table_free(table);
+	swap_table_free(vswap_backing_cachep, table);
 }
 
 #ifdef CONFIG_DEBUG_VM

@@ -540,11 +540,7 @@ struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
 	return vswap_tb_to_zswap(atomic_long_xchg(word, slot_to_vswap_tb(slot)));
 }
 
-/*
- * The word of a slot of a device behind an unpinned virtual slot, or no backing. Tables
- * that are no pages are reused at once: the word may be one of a swap table, that the
- * table was while it was read.
- */
+/* The word of a slot of a device behind an unpinned virtual slot, or no backing. */
 static unsigned long vswap_peek_word(swp_entry_t swp)
 {
 	unsigned long word, slot = VSWAP_TB_NULL;
@@ -556,9 +552,8 @@ static unsigned long vswap_peek_word(swp_entry_t swp)
 	table = ci ? READ_ONCE(ci->backing) : NULL;
 	if (table) {
 		word = atomic_long_read_acquire(&table->entries[swp_cluster_offset(swp)]);
-		/* The table may have been freed and be in other use by now */
-		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word) &&
-		    swp_type(vswap_tb_to_slot(word)) < SWP_TYPE_VSWAP)
+		/* The table may have been freed and be that of another cluster by now */
+		if (READ_ONCE(ci->backing) == table && vswap_tb_is_slot(word))
 			slot = word;
 	}
 	rcu_read_unlock();

@@ -112,6 +112,22 @@ static void vswap_test_table_fail(struct kunit *test)
 	vswap_test_free(folio);
 }
 
+/* What is read by those who come too late has to be of the kind that they expect. */
+static void vswap_test_table_kinds(struct kunit *test)
+{
+	struct swap_table *old, *new;
+
+	old = swap_table_alloc(swap_table_cachep, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, old);
+	rcu_read_lock();
+	swap_table_free(swap_table_cachep, old);
+	new = swap_table_alloc(vswap_backing_cachep, GFP_ATOMIC);
+	KUNIT_EXPECT_PTR_NE(test, old, new);
+	rcu_read_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, new);
+	swap_table_free(vswap_backing_cachep, new);
+}
+
 /* Slots are counted while they are in use. */
 static void vswap_test_counts(struct kunit *test)
 {
@@ -143,6 +159,7 @@ static struct kunit_case vswap_backing_test_cases[] = {
 	KUNIT_CASE(vswap_test_plain),
 	KUNIT_CASE(vswap_test_large),
 	KUNIT_CASE(vswap_test_table_fail),
+	KUNIT_CASE(vswap_test_table_kinds),
 	KUNIT_CASE(vswap_test_counts),
 	{}
 };

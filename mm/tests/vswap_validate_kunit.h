@@ -440,11 +440,10 @@ static void vswap_test_clusters(struct kunit *test)
 	/* One that is free; in the same page, so that it is not unmapped */
 	ci += offset_in_page(ci) < PAGE_SIZE / 2 ? 1 : -1;
 	KUNIT_ASSERT_EQ(test, ci->flags, CLUSTER_FLAG_FREE);
-	ci->backing = swap_table_alloc(GFP_KERNEL);
+	ci->backing = vswap_alloc_backing_table();
 	KUNIT_ASSERT_NOT_NULL(test, ci->backing);
 	vswap_test_found(test, "no table, but others");
-	swap_table_free(ci->backing);
-	ci->backing = NULL;
+	vswap_free_backing_table(ci);
 	ci->count = 1;
 	vswap_test_found(test, "no table, in use");
 	ci->count = 0;
@@ -576,7 +575,7 @@ static void vswap_test_device_on(struct kunit *test)
 	si->cluster_info = ci;
 
 	spin_lock_init(&ci->lock);
-	ci->table = (atomic_long_t __rcu *)swap_table_alloc(GFP_KERNEL);
+	ci->table = (atomic_long_t __rcu *)swap_table_alloc(swap_table_cachep, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, (void __force *)ci->table);
 	/* The header and one physical slot; nr_swap_pages does not know */
 	ci->count = 2;
@@ -598,7 +597,8 @@ static void vswap_test_device_off(struct kunit *test)
 	percpu_ref_kill(&si->users);
 	synchronize_rcu();
 	percpu_ref_exit(&si->users);
-	swap_table_free((struct swap_table __force *)vswap_test_device.ci.table);
+	swap_table_free(swap_table_cachep,
+			(struct swap_table __force *)vswap_test_device.ci.table);
 }
 
 static void vswap_test_device_list(struct kunit *test, struct list_head *list,
@@ -691,11 +691,10 @@ static void vswap_test_physical(struct kunit *test)
 	vswap_test_plant(test, next, rmap, "not behind slot");
 	vswap_test_plant(test, next, 0xf0UL, "a word of no type");
 	/* It has what a device's cluster does not have */
-	ci->backing = swap_table_alloc(GFP_KERNEL);
+	ci->backing = vswap_alloc_backing_table();
 	KUNIT_ASSERT_NOT_NULL(test, ci->backing);
 	vswap_test_found(test, "backing table of a device");
-	swap_table_free(ci->backing);
-	ci->backing = NULL;
+	vswap_free_backing_table(ci);
 #ifdef CONFIG_MEMCG
 	ci->memcg_table = kzalloc_obj(*ci->memcg_table);
 	KUNIT_ASSERT_NOT_NULL(test, ci->memcg_table);

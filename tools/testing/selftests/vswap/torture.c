@@ -36,6 +36,8 @@ static const char * const part_names[] = {
 /* Operations after which what only some of them do has, too, and what is rare. */
 #define SOME_OPS	1000
 #define MANY_OPS	2000
+/* Times that a device began to fail, after which a page was on it that somebody read. */
+#define MANY_ERRORS	20
 
 static const struct chaos *chaos[MAX_CHAOS];
 static unsigned long turns[MAX_WORKERS], chaos_turns;
@@ -514,23 +516,24 @@ static bool all_happened(double seconds)
 		enum counter what;
 		unsigned int part;
 		const char *name;
-		unsigned long ops;	/* after so many of them */
+		unsigned long ops, errors;	/* after so many of them */
 	} wanted[] = {
 		{ COUNT_FORKS, ~0U, "fork", SOME_OPS },
 		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE", SOME_OPS },
-		{ COUNT_SWAPON, PART_DEVICES, "swapon", 0 },
-		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff", 0 },
-		{ COUNT_ERRORS, PART_ERRORS, "error", 0 },
-		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", MANY_OPS },
-		{ COUNT_CGROUPS, ~0U, "cgroup", 0 },
-		{ COUNT_KNOBS, PART_KNOBS, "knob", 0 },
-		{ COUNT_CPUS, PART_CPUS, "CPU", 0 },
+		{ COUNT_SWAPON, PART_DEVICES, "swapon" },
+		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff" },
+		{ COUNT_ERRORS, PART_ERRORS, "error" },
+		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", MANY_OPS, MANY_ERRORS },
+		{ COUNT_CGROUPS, ~0U, "cgroup" },
+		{ COUNT_KNOBS, PART_KNOBS, "knob" },
+		{ COUNT_CPUS, PART_CPUS, "CPU" },
 		{ COUNT_POISONED, PART_POISON, "poisoned page", MANY_OPS },
 	};
 	bool good = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted) && seconds >= LONG_ENOUGH; i++) {
-		if (torture->count[COUNT_OPS] < wanted[i].ops)
+		if (torture->count[COUNT_OPS] < wanted[i].ops ||
+		    torture->count[COUNT_ERRORS] < wanted[i].errors)
 			continue;
 		if ((parts & wanted[i].part) && !torture->count[wanted[i].what]) {
 			say("there was no %s", wanted[i].name);

@@ -196,7 +196,8 @@ static long others_slots(bool show)
 
 /*
  * The cgroup that this process is in. It has been charged for what was read for swapoff
- * when the owner's had gone.
+ * when the owner's had gone. That is to be reclaimed, which does not look at the swap
+ * cache of a cgroup that may not swap.
  */
 static void own_cgroup(char *path, size_t size)
 {
@@ -205,6 +206,8 @@ static void own_cgroup(char *path, size_t size)
 	read_file("/proc/self/cgroup", buf, sizeof(buf));
 	buf[strcspn(buf, "\n")] = 0;
 	snprintf(path, size, CGROUP "%s", strncmp(buf, "0::", 3) ? "" : buf + 3);
+	cgroup_write(path, "memory.swap.max", "max");
+	cgroup_write(path, "memory.zswap.max", "max");
 }
 
 /* What was being written when its owner went is kept until reclaim finds it. */

@@ -49,16 +49,17 @@ void bus_bad_page(void *p)
 	bad_page = p;
 }
 
-void bus_setup(void)
+void bus_handle(bool on)
 {
 	struct sigaction action = {
 		.sa_sigaction = on_bus,
 		.sa_flags = SA_SIGINFO | SA_NODEFER,
 	};
 
-	arm(false);
-	own_locked = false;
-	sigaction(SIGBUS, &action, NULL);
+	if (on)
+		sigaction(SIGBUS, &action, NULL);
+	else
+		signal(SIGBUS, SIG_DFL);
 }
 
 /* Copy from or to a region; false if that was SIGBUS. */

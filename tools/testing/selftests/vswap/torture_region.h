@@ -55,8 +55,8 @@ static inline char *page_at(const struct region *r, size_t i)
 	return r->p + i * page_size;
 }
 
-/* SIGBUS ends one access, not the process. */
-void bus_setup(void);
+/* SIGBUS ends one access, not the process, if this is on. */
+void bus_handle(bool on);
 /* Memory of this process that is in no region is locked from now on. */
 void bus_locked(void);
 /* The kernel tells of this page when it finds it bad, whoever accesses it or not. */

@@ -27,8 +27,8 @@ static bool in_region(unsigned long start, unsigned long end)
 	return false;
 }
 
-/* Everything else must not be lost when a device fails. */
-static void lock_self(void)
+/* Everything else must not be lost when a device fails. Is all of it locked? */
+static bool lock_self(void)
 {
 	static char maps[65536];
 	char *line, *save = NULL;
@@ -46,6 +46,7 @@ static void lock_self(void)
 	}
 	if (locked)
 		bus_locked();
+	return locked;
 }
 
 /* A new cgroup to live in; what is swapped out stays with the old one. */
@@ -109,26 +110,37 @@ static void any_range(struct region *r, size_t *i, size_t *nr)
 	}
 }
 
-/* Memory that is locked is not locked in a child. */
-static void start_child(unsigned long turn)
+/*
+ * Memory that is locked is not locked in a child. Until it is again, SIGBUS for it ends
+ * the child: a handler would need the stack, which may be what is lost.
+ */
+static pid_t fork_child(void)
 {
+	unsigned long turn = choose(1UL << 40);
+	pid_t pid;
+
+	bus_handle(false);
+	pid = fork();
+	if (pid) {
+		bus_handle(true);
+		return pid;
+	}
 	in_child = true;
-	bus_setup();
 	choose_seed(1000 + nr_worker, turn);
 	alloc_fail(false);
-	lock_self();
+	if (!lock_self())
+		_exit(0);
+	bus_handle(true);
+	return 0;
 }
 
 void run_child(void (*run)(void))
 {
-	unsigned long turn = choose(1UL << 40);
-	pid_t pid = fork();
+	pid_t pid = fork_child();
 	int status;
 
-	if (!pid) {
-		start_child(turn);
+	if (!pid)
 		run();
-	}
 	if (pid > 0 && waitpid(pid, &status, 0) == pid)
 		judge_child(pid, status);
 }
@@ -137,9 +149,8 @@ void run_child(void (*run)(void))
  * A child: what it has from its parent stays as it was, and what it does with it
  * concerns nobody else. With @shared the parent waits and does not write.
  */
-static void child(bool shared, unsigned long turn)
+static void child(bool shared)
 {
-	start_child(turn);
 	for (int n = 1 + choose(12); n--;) {
 		struct region *r = &regions[choose(NR_REGIONS)];
 		size_t i, nr;
@@ -170,13 +181,11 @@ static void fork_children(void)
 	if (shared)
 		reap(true);
 	for (int i = 0; i < MAX_CHILDREN && nr; i++) {
-		unsigned long turn = choose(1UL << 40);
-
 		if (children[i])
 			continue;
-		children[i] = fork();
+		children[i] = fork_child();
 		if (!children[i])
-			child(shared, turn);
+			child(shared);
 		if (children[i] < 0)
 			children[i] = 0;
 		else
@@ -228,7 +237,7 @@ static void setup(void)
 	size_t nr = torture->worker_pages / NR_REGIONS;
 
 	write_file("/proc/self/oom_score_adj", "500");
-	bus_setup();
+	bus_handle(true);
 	enter_cgroup();
 	for (int i = 0; i < NR_REGIONS; i++) {
 		/* Sizes differ, their sum does not much */

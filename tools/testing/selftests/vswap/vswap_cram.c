@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(vswap_cram)
 {
 	EXPECT_EQ(vswap_validate(), 0);
 	disk_remove(&self->disk);
-	write_file(THP "hugepages-64kB/enabled", "never");
+	write_file(FOLIO_64K "enabled", "never");
 	if (self->loaded)
 		EXPECT_EQ(sim_unload(), 0);
 	cgroup_leave(self->cgroup);
@@ -335,16 +335,16 @@ VSWAP_TEST(vswap_cram, poison_large)
 	char *p = map_region(NR, false);
 	long folios;
 
-	if (write_file(THP "hugepages-64kB/enabled", "always"))
+	if (write_file(FOLIO_64K "enabled", "always"))
 		SKIP(return, "no large folios of 64 kB");
 	madvise(p, NR * page_size, MADV_HUGEPAGE);
 	fill_region(p, NR, PATTERN_QUARTER, 20);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	for (int i = 0; i < 4; i++)
 		ASSERT_EQ(write_sim(1, "poison", 37 * i), 0);
-	folios = read_num(THP "hugepages-64kB/stats/nr_anon");
+	folios = read_num(FOLIO_64K "stats/nr_anon");
 	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 20), 4);
-	EXPECT_GT(read_num(THP "hugepages-64kB/stats/nr_anon"), folios);
+	EXPECT_GT(read_num(FOLIO_64K "stats/nr_anon"), folios);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }

@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(vswap_device)
 	for (int i = 0; i < 2; i++)
 		EXPECT_EQ(disk_remove(&self->disk[i]), 0);
 	EXPECT_EQ(disk_remove(&self->ram), 0);
-	write_file(THP "hugepages-64kB/enabled", "never");
+	write_file(FOLIO_64K "enabled", "never");
 	write_file(ZSWAP_PARAM "max_pool_percent", "20");
 	past_zswap(false);
 	cgroup_leave(self->cgroup);
@@ -606,7 +606,7 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
 /* How many folios of 64 kB have been read, of which at least a page was on a device */
 static long large_reads(void)
 {
-	return read_num(THP "hugepages-64kB/stats/swpin");
+	return read_num(FOLIO_64K "stats/swpin");
 }
 
 struct places {
@@ -699,7 +699,7 @@ VSWAP_TEST(vswap_device, mixed)
 		"d00000000000000z", "dddddddddddddddd",
 	};
 
-	if (write_file(THP "hugepages-64kB/enabled", "always"))
+	if (write_file(FOLIO_64K "enabled", "always"))
 		SKIP(return, "no large folios of 64 kB");
 	ASSERT_EQ(ram_setup(&self->ram, 2, NR_DISK), NULL);
 	ASSERT_EQ(disk_on(&self->ram, 20), 0);
@@ -717,7 +717,7 @@ VSWAP_TEST(vswap_device, mixed)
 /* With a slow disk, large folios are read where all is in zswap, and pages elsewhere. */
 VSWAP_TEST(vswap_device, mixed_slow)
 {
-	const char *size = THP "hugepages-64kB/";
+	const char *size = FOLIO_64K;
 	char *p = map_region(4 * NR, false), path[128];
 	long folios, used, reads;
 

@@ -49,7 +49,7 @@ FIXTURE_TEARDOWN(vswap_error)
 	EXPECT_EQ(disk_remove(&self->other), 0);
 	EXPECT_EQ(disk_remove(&self->ram), 0);
 	EXPECT_EQ(disk_remove(&self->below), 0);
-	write_file(THP "hugepages-64kB/enabled", "never");
+	write_file(FOLIO_64K "enabled", "never");
 	past_zswap(false);
 	cgroup_leave(self->cgroup);
 }
@@ -211,7 +211,7 @@ VSWAP_TEST(vswap_error, swapoff)
 
 static char *read_large(char *p, size_t nr)
 {
-	write_file(THP "hugepages-64kB/enabled", "always");
+	write_file(FOLIO_64K "enabled", "always");
 	if (p)
 		madvise(p, nr * page_size, MADV_HUGEPAGE);
 	return p;
@@ -275,7 +275,7 @@ VSWAP_TEST(vswap_error, read_mixed)
 
 	if (access(FAIL_REQUEST, F_OK))
 		SKIP(return, "no fault injection");
-	if (access(THP "hugepages-64kB", F_OK))
+	if (access(FOLIO_64K, F_OK))
 		SKIP(return, "no large folios of 64 kB");
 	ASSERT_EQ(ram_setup(&self->ram, 2, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->ram, 20), 0);
@@ -467,8 +467,8 @@ FIXTURE_SETUP(vswap_decompress)
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup),
 			       "vswap_decompress"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
-	ASSERT_EQ(write_file(THP "hugepages-64kB/enabled", "always"), 0);
-	ASSERT_EQ(write_file(THP "hugepages-64kB/shmem_enabled", "always"), 0);
+	ASSERT_EQ(write_file(FOLIO_64K "enabled", "always"), 0);
+	ASSERT_EQ(write_file(FOLIO_64K "shmem_enabled", "always"), 0);
 	self->slots = vswap_stat("slots_used");
 }
 
@@ -476,8 +476,8 @@ FIXTURE_TEARDOWN(vswap_decompress)
 {
 	EXPECT_EQ(vswap_validate(), 0);
 	fail_decompress_no_more();
-	write_file(THP "hugepages-64kB/enabled", "never");
-	write_file(THP "hugepages-64kB/shmem_enabled", "never");
+	write_file(FOLIO_64K "enabled", "never");
+	write_file(FOLIO_64K "shmem_enabled", "never");
 	cgroup_leave(self->cgroup);
 }
 

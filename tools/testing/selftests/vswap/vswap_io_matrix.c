@@ -90,8 +90,8 @@ struct matrix {
 
 static void set_large(const char *when)
 {
-	write_file(THP "hugepages-64kB/enabled", when);
-	write_file(THP "hugepages-64kB/shmem_enabled", when);
+	write_file(FOLIO_64K "enabled", when);
+	write_file(FOLIO_64K "shmem_enabled", when);
 }
 
 FIXTURE(vswap_io_matrix) {
@@ -102,7 +102,7 @@ FIXTURE_SETUP(vswap_io_matrix)
 {
 	const char *missing = vswap_missing();
 
-	if (!missing && write_file(THP "hugepages-64kB/enabled", "never"))
+	if (!missing && write_file(FOLIO_64K "enabled", "never"))
 		missing = "no large folios of 64 kB";
 	if (missing)
 		SKIP(return, "%s", missing);
@@ -293,7 +293,7 @@ static long large_stat(const char *name)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), THP "hugepages-64kB/stats/%s", name);
+	snprintf(path, sizeof(path), FOLIO_64K "stats/%s", name);
 	return read_num(path);
 }
 

@@ -69,6 +69,37 @@ VSWAP_TEST(vswap_memory, grow_and_shrink)
 	EXPECT_GT(vswap_stat("shrink"), shrink);
 }
 
+/* Small pages fill up what huge pages have left of their clusters, which has its tables. */
+VSWAP_TEST(vswap_memory, gaps)
+{
+	const size_t nr_huge = (2UL << 20) / page_size, nr = 16 * nr_huge;
+	long before, clusters;
+	char *huge, *small;
+
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	before = vswap_stat("clusters_used");
+	huge = map_region(nr, true);
+	memset(huge, 0, nr * page_size);
+	ASSERT_EQ(swap_out(huge, nr), nr);
+	for (size_t i = 0; i < nr; i += nr_huge)
+		madvise(huge + (i + 1) * page_size, (nr_huge - 1) * page_size,
+			MADV_DONTNEED);
+	clusters = vswap_stat("clusters_used");
+	EXPECT_GE(clusters - before, 16);
+
+	small = map_region(nr / 2, false);
+	fill_region(small, nr / 2, PATTERN_WORD, 5);
+	ASSERT_EQ(swap_out(small, nr / 2), nr / 2);
+	EXPECT_LE(vswap_stat("clusters_used"), clusters);
+	EXPECT_EQ(check_region(small, nr / 2, PATTERN_WORD, 5), nr / 2);
+	for (size_t i = 0; i < nr; i += nr_huge)
+		EXPECT_EQ(*(long *)(huge + i * page_size), 0);
+	munmap(huge, nr * page_size);
+	munmap(small, nr / 2 * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /*
  * Memory runs out while all tables are still to be made: they can be had, as each of them
  * is for many pages to leave.
