@@ -600,6 +600,64 @@ static void vswap_count_cluster(struct swap_cluster_info *ci,
 	}
 }
 
+#ifdef CONFIG_MEMCG
+static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
+					  struct mem_cgroup *root)
+{
+	unsigned short id, last = 0;
+	unsigned long swp_tb, nr = 0;
+	struct mem_cgroup *memcg;
+	bool owned = false;
+
+	for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++) {
+		swp_tb = __swap_table_get(ci, i);
+		if (!swp_tb_is_countable(swp_tb) || !(swp_tb & SWP_TB_ZERO_FLAG))
+			continue;
+		id = __swap_cgroup_get(ci, i);
+		if (id != last) {
+			memcg = mem_cgroup_from_private_id(id);
+			owned = memcg && mem_cgroup_is_descendant(memcg, root);
+			last = id;
+		}
+		nr += owned;
+	}
+
+	return nr;
+}
+
+/**
+ * vswap_owned_zeroes - Count the zero pages of a cgroup that are out.
+ * @root: the cgroup; those below it are counted with it.
+ *
+ * They are in no count of the cgroup, as they take nothing but their slots. Walks
+ * all clusters with their locks, for some microseconds each.
+ *
+ * Context: May sleep. The caller makes sure that @root stays.
+ * Return: Number of pages.
+ */
+unsigned long vswap_owned_zeroes(struct mem_cgroup *root)
+{
+	unsigned long nr = 0, max = vswap_info ? READ_ONCE(vswap_info->max) : 0;
+	struct swap_cluster_info *ci;
+
+	/* There is no cluster 0 */
+	for (unsigned long offset = SWAPFILE_CLUSTER; offset < max;
+	     offset += SWAPFILE_CLUSTER) {
+		ci = swap_cluster_lock_unpinned(vswap_info, offset);
+		if (!ci)
+			continue;
+		rcu_read_lock();
+		if (rcu_access_pointer(ci->table))
+			nr += vswap_cluster_zeroes(ci, root);
+		rcu_read_unlock();
+		swap_cluster_unlock(ci);
+		cond_resched();
+	}
+
+	return nr;
+}
+#endif /* CONFIG_MEMCG */
+
 /**
  * vswap_count - Count slots and memory of the virtual device.
  * @counts: filled in.

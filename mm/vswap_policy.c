@@ -34,8 +34,9 @@
 
 /*
  * zswap is given up for as long as it has taken to find out that it takes nothing,
- * within these limits, so that at most half of the time goes to trying. For the longest
- * if that was for who would be OOM-killed: others may still be at it.
+ * within these limits, so that at most half of the time goes to trying, unless trying
+ * takes longer than the longest. That it is for if it was for who would be OOM-killed:
+ * others may still be at it.
  */
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
@@ -54,7 +55,13 @@
  * of reclaim or of others, like MADV_PAGEOUT, which takes a page table's worth at a
  * time.
  */
-#define VSWAP_OFF_LRU		((unsigned long)PTRS_PER_PTE)
+#define VSWAP_OFF_LRU		min_t(unsigned long, PTRS_PER_PTE, 512)
+
+/*
+ * What a last trial has found out is no reason to kill another one: tasks that the OOM
+ * killer has killed and that have gone since the system was booted, and one.
+ */
+static atomic_long_t vswap_victims = ATOMIC_LONG_INIT(1);
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -163,7 +170,7 @@ static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 /*
  * Is it a trial for who would be OOM-killed? It was restarted for that, and who is in
  * need does not pause: @restarted is when it has last been seen to go on, or 0. When it
- * has failed, @given_up says so, which is 0 after any other trial.
+ * has failed, @given_up is the vswap_victims of then, and it is 0 after any other trial.
  */
 static bool vswap_is_last_trial(struct vswap_trial *trial, unsigned long now)
 {
@@ -206,7 +213,7 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 		clamp(took, (unsigned long)VSWAP_GIVE_UP_MIN, (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
 	WRITE_ONCE(trial->restarted, 0);
-	WRITE_ONCE(trial->given_up, last ? now ?: 1 : 0);
+	WRITE_ONCE(trial->given_up, last ? atomic_long_read(&vswap_victims) : 0);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
 }
@@ -218,9 +225,13 @@ static void vswap_restart_trial(struct vswap_trial *trial)
 	WRITE_ONCE(trial->until, 0);
 }
 
-/* Have all be tried where zswap was given up, but not for who would be OOM-killed. */
+/*
+ * Have all be tried where zswap was given up, but not for who would be OOM-killed: not
+ * as long as nobody was.
+ */
 static void vswap_try_again(struct mem_cgroup *root)
 {
+	unsigned long victims = atomic_long_read(&vswap_victims);
 	struct mem_cgroup *memcg;
 	struct vswap_trial *trial;
 	int nid;
@@ -233,7 +244,7 @@ static void vswap_try_again(struct mem_cgroup *root)
 		for_each_node_state(nid, N_MEMORY) {
 			trial = vswap_trial(memcg, nid);
 			if (trial && READ_ONCE(trial->until) &&
-			    !READ_ONCE(trial->given_up))
+			    READ_ONCE(trial->given_up) != victims)
 				vswap_restart_trial(trial);
 		}
 	} while ((memcg = mem_cgroup_iter(root, memcg, NULL)));
@@ -298,9 +309,10 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 }
 
 /**
- * vswap_oom_victim_gone - Note that the OOM killer's victim has given up its memory.
+ * vswap_oom_victim_gone - Note that the OOM killer's victim gives up its memory.
  *
- * Whoever needs memory next in its cgroup has other pages, which zswap may take.
+ * Whoever needs memory next in its cgroup has other pages, which zswap may take. What
+ * others have may have changed, too: they are tried again when there is need.
  *
  * Context: Process context of the victim, at its exit.
  */
@@ -310,6 +322,7 @@ void vswap_oom_victim_gone(void)
 	struct vswap_trial *trial;
 	int nid;
 
+	atomic_long_inc(&vswap_victims);
 	for_each_node_state(nid, N_MEMORY) {
 		trial = vswap_trial(memcg, nid);
 		if (trial)

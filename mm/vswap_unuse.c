@@ -184,6 +184,9 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 		folio_unlock(folio);
 		folio_put(folio);
 	}
+	/* Waiting for them may have taken long, but they have come */
+	if (batch->nr)
+		batch->progress = jiffies;
 	batch->nr = 0;
 
 	vswap_free_run(&batch->run);

@@ -541,20 +541,16 @@ VSWAP_TEST(vswap_device, writeback)
 }
 
 /*
- * What a cgroup that is gone has left behind, and that may not go to a disk, does not
- * keep zswap from writing back what its parent has.
+ * Fill @left, which is shared, in a cgroup below @parent that may not go to a disk, have it
+ * swapped out, and remove the cgroup.
  */
-VSWAP_TEST(vswap_device, writeback_past_dead)
+static void leave_behind(struct __test_metadata *_metadata, const char *parent, char *left,
+			 size_t nr_left)
 {
-	const size_t nr = 2 * NR, nr_left = 4 * NR;
-	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char parent[64], child[96];
-	long written;
+	char child[96];
 	int status;
 	pid_t pid;
 
-	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
 	snprintf(child, sizeof(child), "%s/child", parent);
 	ASSERT_EQ(mkdir(parent, 0755), 0);
 	ASSERT_EQ(cgroup_write(parent, "cgroup.subtree_control", "+memory"), 0);
@@ -575,6 +571,24 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
 		usleep(10000);
 	while (cgroup_write(parent, "cgroup.subtree_control", "-memory") == -EBUSY)
 		usleep(10000);
+}
+
+/*
+ * What a cgroup that is gone has left behind, and that may not go to a disk, does not
+ * keep zswap from writing back what its parent has.
+ */
+VSWAP_TEST(vswap_device, writeback_past_dead)
+{
+	const size_t nr = 2 * NR, nr_left = 4 * NR;
+	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char parent[64];
+	long written;
+	int status;
+	pid_t pid;
+
+	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
+	leave_behind(_metadata, parent, left, nr_left);
 
 	written = vm_events("zswpwb");
 	pid = fork();
@@ -596,6 +610,50 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);
 	EXPECT_GE(vm_events("zswpwb"), written + NR / 16);
+	EXPECT_EQ(check_region(left, nr_left, PATTERN_QUARTER, 27), nr_left);
+	munmap(left, nr_left * page_size);
+	while (rmdir(parent) && errno == EBUSY)
+		usleep(10000);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * The limits of a cgroup end with it: what it has left goes to a disk when zswap has to
+ * shrink, and does not stand in the way of what comes after.
+ */
+VSWAP_TEST(vswap_device, shrink_dead)
+{
+	const size_t nr = 64, nr_left = 24 * NR;
+	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char parent[64];
+	long written;
+	int status;
+	pid_t pid;
+
+	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
+	leave_behind(_metadata, parent, left, nr_left);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
+	written = vm_events("zswpwb");
+	pid = fork();
+	if (!pid) {
+		char *p = map_region(nr, false);
+
+		if (cgroup_write(parent, "cgroup.procs", "0"))
+			_exit(1);
+		/* The worker is told of each page for which there is no room */
+		for (int i = 0; i < 100 && vm_events("zswpwb") < written + 2 * NR; i++) {
+			fill_region(p, nr, PATTERN_QUARTER, 30 + i);
+			try_swap_out(p, nr);
+			usleep(200000);
+			if (check_region(p, nr, PATTERN_QUARTER, 30 + i) != nr)
+				_exit(2);
+		}
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	EXPECT_GE(vm_events("zswpwb"), written + 2 * NR);
 	EXPECT_EQ(check_region(left, nr_left, PATTERN_QUARTER, 27), nr_left);
 	munmap(left, nr_left * page_size);
 	while (rmdir(parent) && errno == EBUSY)

@@ -4,6 +4,7 @@
  * zswap has declined before, and takes who has the most.
  */
 #define _GNU_SOURCE
+#include <linux/falloc.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 
@@ -93,10 +94,11 @@ VSWAP_TEST(vswap_kill, paged_out_by_others)
 }
 
 /*
- * A process that has a multiple of the limit in zswap, and is to be spared, is not killed
- * for the growth of another one.
+ * A process that has a multiple of the limit out, and is to be spared, is not killed for
+ * the growth of another one.
  */
-VSWAP_TEST(vswap_kill, spared)
+static void spare(struct __test_metadata *_metadata, FIXTURE_DATA(vswap_kill) *self,
+		  enum pattern pattern)
 {
 	const size_t nr_spared = 16384;
 	int ready[2];
@@ -114,7 +116,7 @@ VSWAP_TEST(vswap_kill, spared)
 		if (cgroup_write(self->cgroup, "cgroup.procs", "0") ||
 		    write_file("/proc/self/oom_score_adj", "-900"))
 			_exit(1);
-		fill_region(p, nr_spared, PATTERN_WORD, 4);
+		fill_region(p, nr_spared, pattern, 4);
 		if (write(ready[1], "", 1) != 1)
 			_exit(2);
 		for (;;)
@@ -140,6 +142,87 @@ VSWAP_TEST(vswap_kill, spared)
 	close(ready[1]);
 	EXPECT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+VSWAP_TEST(vswap_kill, spared)
+{
+	spare(_metadata, self, PATTERN_WORD);
+}
+
+VSWAP_TEST(vswap_kill, spared_zeroes)
+{
+	spare(_metadata, self, PATTERN_ZERO);
+}
+
+/* In @cgroup, fill @nr pages, and again with what compresses as soon as that is asked for. */
+static pid_t start_filling(const char *cgroup, size_t nr, int *go, int *ready)
+{
+	pid_t pid = fork();
+	char c;
+
+	if (!pid) {
+		char *p = map_region(nr, false);
+
+		if (cgroup_write(cgroup, "cgroup.procs", "0"))
+			_exit(1);
+		fill_region(p, nr, PATTERN_RANDOM, 7);
+		if (!go)
+			_exit(0);
+		if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1) != 1)
+			_exit(2);
+		madvise(p, nr * page_size, MADV_DONTNEED);
+		fill_region(p, nr, PATTERN_WORD, 8);
+		if (write(ready[1], "", 1) != 1)
+			_exit(3);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/*
+ * One task has been killed since what its sibling had could not be compressed. That is
+ * no reason to kill the next one: it can be by then.
+ */
+VSWAP_TEST(vswap_kill, beside_sibling)
+{
+	char parent[64], child[2][96], c;
+	int go[2], ready[2], status;
+	pid_t sibling;
+
+	ASSERT_EQ(pipe(go), 0);
+	ASSERT_EQ(pipe(ready), 0);
+	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
+	ASSERT_EQ(mkdir(parent, 0755), 0);
+	ASSERT_EQ(cgroup_write(parent, "cgroup.subtree_control", "+memory"), 0);
+	for (int i = 0; i < 2; i++) {
+		snprintf(child[i], sizeof(child[i]), "%s/%d", parent, i);
+		ASSERT_EQ(mkdir(child[i], 0755), 0);
+	}
+	ASSERT_EQ(cgroup_write(parent, "memory.max", "40M"), 0);
+	sibling = start_filling(child[0], 4096, go, ready);
+	EXPECT_EQ(read(ready[0], &c, 1), 1);
+	status = wait_child(start_filling(child[1], 16384, NULL, NULL));
+	EXPECT_TRUE(WIFSIGNALED(status));
+
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	EXPECT_EQ(read(ready[0], &c, 1), 1);
+	/* 26 MB, which fit beside what the sibling has if that is compressed */
+	EXPECT_EQ(wait_child(start_filling(child[1], 6656, NULL, NULL)), 0);
+	EXPECT_EQ(waitpid(sibling, &status, WNOHANG), 0);
+	kill(sibling, SIGKILL);
+	wait_child(sibling);
+	for (int i = 0; i < 2; i++) {
+		while (rmdir(child[i]) && errno == EBUSY)
+			usleep(10000);
+	}
+	while (rmdir(parent) && errno == EBUSY)
+		usleep(10000);
+	for (int i = 0; i < 2; i++) {
+		close(go[i]);
+		close(ready[i]);
+	}
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
@@ -196,6 +279,7 @@ VSWAP_TEST(vswap_kill_disk, read_ahead)
 	const size_t nr = 256;
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC), ready[2], status;
 	char *p = mmap(NULL, nr * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	long charged;
 	pid_t other;
 	char c;
 
@@ -234,8 +318,14 @@ VSWAP_TEST(vswap_kill_disk, read_ahead)
 	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
 	ASSERT_TRUE(stop_child(other));
 	ASSERT_EQ(over_limit(self->other), 0);
-	for (size_t i = 0; i < nr; i += 2)
+	for (size_t i = 0; i < nr / 2; i += 2)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 6, i));
+	/* Nor does it go over its limit, where the others are cut and not only read */
+	charged = cgroup_read(self->other, "memory.current");
+	for (size_t i = nr / 2; i < nr; i += 2)
+		EXPECT_EQ(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+				    i * page_size + 100, 100), 0);
+	EXPECT_LE(cgroup_read(self->other, "memory.current"), charged);
 	/* Nor on advice */
 	EXPECT_EQ(madvise(p, nr * page_size, MADV_WILLNEED), 0);
 	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom"), 0);

@@ -439,6 +439,55 @@ VSWAP_TEST(vswap_shmem, read_error)
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 }
 
+/*
+ * What could not be read counts as one page, until it goes: all others are found, by
+ * swapoff as well as when the file is cut off.
+ */
+VSWAP_TEST(vswap_shmem, error_counts)
+{
+	const char *missing = disk_setup(&self->below, 1, NR_DISK) ?:
+			      dm_setup(&self->failing, &self->below);
+	const off_t size = NR * page_size, last = size - page_size;
+	struct stat st;
+	bool failed;
+	pid_t pid;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(write_file(FOLIO_64K "shmem_enabled", "never"), 0);
+	ASSERT_EQ(disk_on(&self->failing, 20), 0);
+	ASSERT_TRUE(write_whole(self, variant->pattern, 36));
+	ASSERT_TRUE(push_out(self));
+	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
+	errno = 0;
+	failed = pread(self->fd, self->got, page_size, 0) < 0;
+	EXPECT_EQ(errno, failed ? EIO : 0);
+	EXPECT_TRUE(failed || variant->nr != 2);
+	ASSERT_EQ(dm_table(&self->below, NULL), 0);
+	/* What was read ahead can be read now */
+	drop_swap_cache(self->cgroup, NR);
+	ASSERT_EQ(cut_file(self, 0, page_size), 0);
+	memset(self->want, 0, page_size);
+
+	/* One is left, for swapoff */
+	ASSERT_EQ(pread(self->fd, self->got, last, 0), last);
+	EXPECT_EQ(memcmp(self->got, self->want, last), 0);
+	pid = fork();
+	if (!pid)
+		_exit(swapoff(self->failing.path) ? errno : 0);
+	EXPECT_EQ(wait_bounded(pid), 0);
+	EXPECT_TRUE(check_whole(self, size));
+
+	/* And for the end */
+	ASSERT_EQ(cut_file(self, page_size, last), 0);
+	ASSERT_EQ(ftruncate(self->fd, 0), 0);
+	ASSERT_EQ(fstat(self->fd, &st), 0);
+	EXPECT_EQ(st.st_blocks, 0);
+	ASSERT_EQ(ftruncate(self->fd, size), 0);
+	memset(self->want, 0, size);
+	EXPECT_TRUE(check_whole(self, size));
+}
+
 /* A limit is no reason either to kill somebody who has not even asked for memory. */
 VSWAP_TEST(vswap_shmem, cut_at_limit)
 {
