@@ -419,6 +419,16 @@ static void vswap_check_backing(struct vswap_check *c,
 	}
 }
 
+/* The folio that a word names, NULL if it can't be one that is in the swap cache. */
+static struct folio *vswap_named_folio(unsigned long swp_tb)
+{
+	unsigned long pfn = (swp_tb & ~SWP_TB_FLAGS_MASK) >> SWAP_CACHE_PFN_MARK_BITS;
+	struct folio *folio = pfn_valid(pfn) ? pfn_folio(pfn) : NULL;
+
+	return folio && folio_pfn(folio) == pfn && folio_test_swapcache(folio) ?
+	       folio : NULL;
+}
+
 /*
  * The slots of a folio in the swap cache, of which @s is the first. The cluster
  * lock keeps it there, and as large as it is. Returns how many slots it has.
@@ -426,16 +436,13 @@ static void vswap_check_backing(struct vswap_check *c,
 static unsigned int vswap_check_cached(struct vswap_check *c,
 				       struct vswap_slot *s)
 {
-	unsigned long pfn = (s->swp_tb & ~SWP_TB_FLAGS_MASK) >>
-			    SWAP_CACHE_PFN_MARK_BITS;
 	bool virtual = swap_is_vswap(s->si), locked;
 	unsigned int ci_off = s->ci_off, i, nr;
 	unsigned long swp_tb = s->swp_tb;
 	struct folio *folio;
 
-	folio = pfn_valid(pfn) ? pfn_folio(pfn) : NULL;
-	if (!folio || folio_pfn(folio) != pfn ||
-	    !folio_test_swapcache(folio) || folio->swap.val != s->entry.val) {
+	folio = vswap_named_folio(swp_tb);
+	if (!folio || folio->swap.val != s->entry.val) {
 		vswap_report_slot(c, s, "its folio is in another place");
 		return 1;
 	}
@@ -446,7 +453,7 @@ static unsigned int vswap_check_cached(struct vswap_check *c,
 		return 1;
 	}
 
-	locked = virtual && folio_trylock(folio);
+	locked = folio_trylock(folio);
 	for (i = 0; i < nr; i++) {
 		vswap_get_slot(s, s->si, s->ci, ci_off + i);
 		vswap_sum(c, s->swp_tb);
@@ -456,11 +463,11 @@ static unsigned int vswap_check_cached(struct vswap_check *c,
 			break;
 		}
 		vswap_check_count(c, s);
-		vswap_check_owner(c, s, locked);
-		if (locked)
-			vswap_check_backing(c, s, folio);
-		else if (virtual)
+		vswap_check_owner(c, s, virtual && locked);
+		if (!locked)
 			c->now.busy++;
+		else if (virtual)
+			vswap_check_backing(c, s, folio);
 		else
 			vswap_note_charge(c, s);
 	}
@@ -487,8 +494,8 @@ static void vswap_check_rmap(struct vswap_check *c, struct swap_info_struct *si,
 	if (ci && rcu_access_pointer(ci->table)) {
 		s.swp_tb = __swap_table_get(ci, swp_cluster_offset(swp));
 		if (swp_tb_is_folio(s.swp_tb)) {
-			folio = swp_tb_to_folio(s.swp_tb);
-			if (!folio_trylock(folio)) {
+			folio = vswap_named_folio(s.swp_tb);
+			if (folio && !folio_trylock(folio)) {
 				c->now.busy++;
 				goto unlock;
 			}
