@@ -10,7 +10,7 @@ if ! grep -q 'Linux version' "$1"; then
 	exit 1
 fi
 
-reports='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|KCSAN|kmemleak: [0-9]+ new|general protection|possible recursive locking|circular locking|inconsistent lock state|suspicious RCU|invalid context|INFO: task .* blocked|INFO: trying to register|turning off the locking|leak detector disabled|BUG [a-z]|vswap: no |messages dropped|rcu:.*(stall|detected)|soft lockup|Bad page|bad_page|Bad swap|Decompression error|Kernel panic|sleeping function|ODEBUG|unreferenced object|page allocation failure'
+reports='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|KCSAN|kmemleak: [0-9]+ new|general protection|possible recursive locking|circular locking|inconsistent lock state|suspicious RCU|invalid context|INFO: task .* blocked|INFO: trying to register|turning off the locking|leak detector disabled|BUG [a-z]|vswap: no |messages dropped|rcu:.*(stall|detected)|soft lockup|Bad page|bad_page|Bad swap|Decompression error|Kernel panic|sleeping function|ODEBUG|unreferenced object|page allocation failure|zsmalloc: Class|bad p[mug4]d |EXT4-fs error'
 
 # Debug kernels, and guests that run out of memory on purpose, may take their time for it
 grep -Eq 'KernelAddressSanitizer initialized|Command line:.* only=vswap_oom' "$1" ||

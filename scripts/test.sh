@@ -98,9 +98,12 @@ tally()
 		/^K?TAP version/ { end_plan(depth); next }
 		/^1\.\.0 +# SKIP/ { skipped($0); next }
 		/^1\.\.[0-9]+/ {
-			if (got[depth] < substr($1, 4)) {
+			nr = substr($1, 4) + 0
+			if (!nr)
+				bad("a plan of no tests")
+			if (got[depth] < nr) {
 				end_plan(depth)
-				plan[depth] = substr($1, 4)
+				plan[depth] = nr
 			} else {
 				got[depth] = 0
 			}

@@ -518,16 +518,16 @@ static bool all_happened(double seconds)
 		const char *name;
 		unsigned long ops, errors;	/* after so many of them */
 	} wanted[] = {
-		{ COUNT_FORKS, ~0U, "fork", SOME_OPS },
-		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE", SOME_OPS },
-		{ COUNT_SWAPON, PART_DEVICES, "swapon" },
-		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff" },
-		{ COUNT_ERRORS, PART_ERRORS, "error" },
+		{ COUNT_FORKS, ~0U, "fork", SOME_OPS, 0 },
+		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE", SOME_OPS, 0 },
+		{ COUNT_SWAPON, PART_DEVICES, "swapon", 0, 0 },
+		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff", 0, 0 },
+		{ COUNT_ERRORS, PART_ERRORS, "error", 0, 0 },
 		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", MANY_OPS, MANY_ERRORS },
-		{ COUNT_CGROUPS, ~0U, "cgroup" },
-		{ COUNT_KNOBS, PART_KNOBS, "knob" },
-		{ COUNT_CPUS, PART_CPUS, "CPU" },
-		{ COUNT_POISONED, PART_POISON, "poisoned page", MANY_OPS },
+		{ COUNT_CGROUPS, ~0U, "cgroup", 0, 0 },
+		{ COUNT_KNOBS, PART_KNOBS, "knob", 0, 0 },
+		{ COUNT_CPUS, PART_CPUS, "CPU", 0, 0 },
+		{ COUNT_POISONED, PART_POISON, "poisoned page", MANY_OPS, 0 },
 	};
 	bool good = true;
 

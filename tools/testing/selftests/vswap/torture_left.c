@@ -146,9 +146,29 @@ long dying_cgroups(void)
 }
 
 /*
- * Each slot that is in use holds its cgroup's id, and nothing else is to. What CPUs have
- * charged in advance to cgroups that have gone goes with the one above them.
+ * CPUs hold on to cgroups that they have charged in advance, even when nothing of that is
+ * left. When a cgroup goes of which something is left, they let go of all that they have.
  */
+static void drain_cpus(void)
+{
+	static const char path[] = TORTURE_CGROUP "_drain";
+
+	mkdir(path, 0755);
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			go_to_cpu(cpu);
+			cgroup_write(path, "cgroup.procs", "0");
+			memset(map_region(1, false), 1, page_size);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+	rmdir(path);
+}
+
+/* Each slot that is in use holds its cgroup's id, and nothing else is to. */
 bool cgroups_left(long expected)
 {
 	long left = 0;
@@ -159,6 +179,7 @@ bool cgroups_left(long expected)
 		left = dying_cgroups() - expected;
 		if (left <= 0 && access(TORTURE_CGROUP, F_OK))
 			return false;
+		drain_cpus();
 		sleep(1);
 	}
 	say("cgroups that do not go: %ld", left);

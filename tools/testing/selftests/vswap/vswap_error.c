@@ -485,12 +485,13 @@ FIXTURE_TEARDOWN(vswap_decompress)
 static char *large_in_zswap(bool shared)
 {
 	char *p = map_region(GROUP, false);
+	long wanted = vswap_stat("slots_zswap") + GROUP;
 	int flags = MAP_FIXED | MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE);
 
 	p = mmap(p, GROUP * page_size, PROT_READ | PROT_WRITE, flags, -1, 0);
 	madvise(p, GROUP * page_size, MADV_HUGEPAGE);
 	fill_region(p, GROUP, PATTERN_QUARTER, 60);
-	for (int i = 0; i < 100 && vswap_stat("slots_zswap") < GROUP; i++) {
+	for (int i = 0; i < 100 && vswap_stat("slots_zswap") < wanted; i++) {
 		madvise(p, GROUP * page_size, MADV_PAGEOUT);
 		usleep(10000);
 	}

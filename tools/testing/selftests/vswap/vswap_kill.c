@@ -97,7 +97,7 @@ VSWAP_TEST(vswap_kill, paged_out_by_others)
  * A process that has a multiple of the limit out, and is to be spared, is not killed for
  * the growth of another one.
  */
-static void spare(struct __test_metadata *_metadata, FIXTURE_DATA(vswap_kill) *self,
+static void spare(struct __test_metadata *_metadata, struct _test_data_vswap_kill *self,
 		  enum pattern pattern)
 {
 	const size_t nr_spared = 16384;

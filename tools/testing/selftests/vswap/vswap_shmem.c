@@ -268,14 +268,14 @@ static bool push_out(struct _test_data_vswap_shmem *self)
 	return out && !vswap_validate_quiet();
 }
 
-/* Its exit status, or -ETIMEDOUT if it does not come back. */
+/* Its exit status, -EINTR if it was killed, or -ETIMEDOUT if it does not come back. */
 static int wait_bounded(pid_t pid)
 {
 	int status;
 
 	for (int i = 0; i < 60000; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WEXITSTATUS(status);
+			return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
 		usleep(1000);
 	}
 	kill(pid, SIGKILL);

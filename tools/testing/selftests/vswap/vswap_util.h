@@ -311,12 +311,17 @@ static inline size_t count_swapped(const char *p, size_t nr)
 
 /*
  * Wait until nothing is being written. What is unmapped meanwhile keeps its slot
- * until reclaim takes it out of the swap cache.
+ * until reclaim takes it out of the swap cache. CPUs have counts of their own, which
+ * have to be brought together first.
  */
 static inline void wait_writeback(void)
 {
-	for (int i = 0; i < 1000 && vm_events("nr_writeback") > 0; i++)
+	for (int i = 0; i < 1000; i++) {
+		write_file("/proc/sys/vm/stat_refresh", "1");
+		if (vm_events("nr_writeback") <= 0)
+			break;
 		usleep(10000);
+	}
 }
 
 /*
