@@ -168,25 +168,6 @@ static void drain_cpus(void)
 	rmdir(path);
 }
 
-/* Each slot that is in use holds its cgroup's id, and nothing else is to. */
-bool cgroups_left(long expected)
-{
-	long left = 0;
-
-	for (int i = 0; i < PATIENCE; i++) {
-		rmdir(TORTURE_CGROUP);
-		write_file("/proc/sys/vm/drop_caches", "3");
-		left = dying_cgroups() - expected;
-		if (left <= 0 && access(TORTURE_CGROUP, F_OK))
-			return false;
-		drain_cpus();
-		sleep(1);
-	}
-	say("cgroups that do not go: %ld", left);
-	show_charged();
-	return true;
-}
-
 /*
  * Pages that are swapped out of those that are still there, this process and the shells
  * it comes from; with @show, tell who has how many.
@@ -257,5 +238,29 @@ bool slots_left(long expected, size_t nr_pages)
 	    vswap_stat("slots_zswap"), vswap_stat("slots_device"));
 	show_cached();
 	others_slots(true);
+	return true;
+}
+
+/* Each slot that is in use holds its cgroup's id, and nothing else is to. */
+bool cgroups_left(long expected)
+{
+	char own[128];
+	long left = 0;
+
+	own_cgroup(own, sizeof(own));
+	for (int i = 0; i < PATIENCE; i++) {
+		rmdir(TORTURE_CGROUP);
+		drop_swap_cache(own, 1024);
+		write_file("/proc/sys/vm/drop_caches", "3");
+		left = dying_cgroups() - expected;
+		if (left <= 0 && access(TORTURE_CGROUP, F_OK))
+			return false;
+		drain_cpus();
+		sleep(1);
+	}
+	say("cgroups that do not go: %ld; %ld slots, %ld pages of others are out", left,
+	    vswap_stat("slots_used"), others_slots(false));
+	show_charged();
+	show_cached();
 	return true;
 }
