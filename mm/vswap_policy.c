@@ -53,7 +53,7 @@
 /*
  * So many pages are allowed for that are on no LRU list, as they are in the hands
  * of reclaim or of others, like MADV_PAGEOUT, which takes a page table's worth at a
- * time.
+ * time. Where that is more, base pages are large, and a small cgroup has few of them.
  */
 #define VSWAP_OFF_LRU		min_t(unsigned long, PTRS_PER_PTE, 512)
 

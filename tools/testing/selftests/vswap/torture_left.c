@@ -197,31 +197,30 @@ static long others_slots(bool show)
 }
 
 /*
- * The cgroup that this process is in. It has been charged for what was read for swapoff
- * when the owner's had gone. That is to be reclaimed, which does not look at the swap
- * cache of a cgroup that may not swap.
+ * The cgroup that this process is in has been charged for what was read for swapoff when
+ * the owner's had gone. Have that reclaimed: reclaim does not look at the swap cache of a
+ * cgroup that may not swap.
  */
-static void own_cgroup(char *path, size_t size)
+static void drop_own_cache(size_t nr_pages)
 {
-	char buf[96] = "";
+	char buf[96] = "", path[128];
 
 	read_file("/proc/self/cgroup", buf, sizeof(buf));
 	buf[strcspn(buf, "\n")] = 0;
-	snprintf(path, size, CGROUP "%s", strncmp(buf, "0::", 3) ? "" : buf + 3);
+	snprintf(path, sizeof(path), CGROUP "%s", strncmp(buf, "0::", 3) ? "" : buf + 3);
 	cgroup_write(path, "memory.swap.max", "max");
 	cgroup_write(path, "memory.zswap.max", "max");
+	drop_swap_cache(path, nr_pages);
 }
 
 /* What was being written when its owner went is kept until reclaim finds it. */
 bool slots_left(long expected, size_t nr_pages)
 {
-	char own[128];
 	long left;
 
-	own_cgroup(own, sizeof(own));
 	for (int i = 0; i < PATIENCE; i++) {
 		drop_swap_cache(TORTURE_CGROUP, nr_pages);
-		drop_swap_cache(own, nr_pages);
+		drop_own_cache(nr_pages);
 		nftw("/", read_root_file, 20, FTW_MOUNT | FTW_PHYS);
 		left = vswap_stat("slots_used") - expected - others_slots(false);
 		if (left <= 0) {
@@ -244,13 +243,11 @@ bool slots_left(long expected, size_t nr_pages)
 /* Each slot that is in use holds its cgroup's id, and nothing else is to. */
 bool cgroups_left(long expected)
 {
-	char own[128];
 	long left = 0;
 
-	own_cgroup(own, sizeof(own));
 	for (int i = 0; i < PATIENCE; i++) {
 		rmdir(TORTURE_CGROUP);
-		drop_swap_cache(own, 1024);
+		drop_own_cache(1024);
 		write_file("/proc/sys/vm/drop_caches", "3");
 		left = dying_cgroups() - expected;
 		if (left <= 0 && access(TORTURE_CGROUP, F_OK))

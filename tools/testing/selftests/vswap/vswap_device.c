@@ -541,16 +541,20 @@ VSWAP_TEST(vswap_device, writeback)
 }
 
 /*
- * Fill @left, which is shared, in a cgroup below @parent that may not go to a disk, have it
- * swapped out, and remove the cgroup.
+ * Fill shared memory in a cgroup that may not go to a disk, below one whose path is
+ * returned in @parent, have it swapped out, and remove the cgroup.
  */
-static void leave_behind(struct __test_metadata *_metadata, const char *parent, char *left,
-			 size_t nr_left)
+static char *leave_behind(struct __test_metadata *_metadata, char *parent, size_t size,
+			  size_t nr_left)
 {
+	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char child[96];
 	int status;
 	pid_t pid;
 
+	ASSERT_NE(left, MAP_FAILED);
+	snprintf(parent, size, CGROUP "/vswap_parent_%d", getpid());
 	snprintf(child, sizeof(child), "%s/child", parent);
 	ASSERT_EQ(mkdir(parent, 0755), 0);
 	ASSERT_EQ(cgroup_write(parent, "cgroup.subtree_control", "+memory"), 0);
@@ -571,6 +575,7 @@ static void leave_behind(struct __test_metadata *_metadata, const char *parent, 
 		usleep(10000);
 	while (cgroup_write(parent, "cgroup.subtree_control", "-memory") == -EBUSY)
 		usleep(10000);
+	return left;
 }
 
 /*
@@ -580,15 +585,12 @@ static void leave_behind(struct __test_metadata *_metadata, const char *parent, 
 VSWAP_TEST(vswap_device, writeback_past_dead)
 {
 	const size_t nr = 2 * NR, nr_left = 4 * NR;
-	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char parent[64];
+	char parent[64], *left;
 	long written;
 	int status;
 	pid_t pid;
 
-	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
-	leave_behind(_metadata, parent, left, nr_left);
+	left = leave_behind(_metadata, parent, sizeof(parent), nr_left);
 
 	written = vm_events("zswpwb");
 	pid = fork();
@@ -624,15 +626,12 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
 VSWAP_TEST(vswap_device, shrink_dead)
 {
 	const size_t nr = 64, nr_left = 24 * NR;
-	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char parent[64];
+	char parent[64], *left;
 	long written;
 	int status;
 	pid_t pid;
 
-	snprintf(parent, sizeof(parent), CGROUP "/vswap_parent_%d", getpid());
-	leave_behind(_metadata, parent, left, nr_left);
+	left = leave_behind(_metadata, parent, sizeof(parent), nr_left);
 	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
 	written = vm_events("zswpwb");
 	pid = fork();
