@@ -908,7 +908,7 @@ VSWAP_TEST(vswap_device, swapoff)
 	size_t nr = 4 * NR;
 	char *p = map_region(nr, false);
 	int go[2], status, nr_children = 12;
-	long minor, in, io;
+	long slots, in, io;
 	char c;
 
 	fill_region(p, nr, PATTERN_ANY, 3);
@@ -925,7 +925,7 @@ VSWAP_TEST(vswap_device, swapoff)
 		_exit(check_region(p, nr, PATTERN_ANY, 3) != nr);
 	}
 	drop_swap_cache(self->cgroup, nr);
-	minor = vswap_stat("slots_used");
+	slots = vswap_stat("slots_used");
 	in = vm_events("pswpin");
 	io = vm_events("nrswpin");
 	EXPECT_EQ(disk_off(&self->disk[0]), 0);
@@ -935,8 +935,8 @@ VSWAP_TEST(vswap_device, swapoff)
 	EXPECT_GE(in, NR);
 	EXPECT_LE(io, in / 8);
 	EXPECT_EQ(vswap_stat("slots_device"), 0);
-	/* Page tables are as they were */
-	EXPECT_EQ(vswap_stat("slots_used"), minor);
+	/* Page tables are as they were, but for what a process has needed meanwhile */
+	EXPECT_LE(vswap_stat("slots_used"), slots);
 	EXPECT_EQ(count_swapped(p, nr), nr);
 	close(go[1]);
 	for (int i = 0; i < nr_children; i++) {

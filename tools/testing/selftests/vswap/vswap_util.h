@@ -459,6 +459,7 @@ static inline long wait_slots(long limit)
 	printf("# slots: %ld cached, %ld zero, %ld in zswap, %ld on devices; own %ld\n",
 	       vswap_stat("slots_cached"), vswap_stat("slots_zero"),
 	       vswap_stat("slots_zswap"), vswap_stat("slots_device"), own_pages());
+	printf("# swap cache: %ld kB\n", read_key("/proc/meminfo", "SwapCached"));
 	return used;
 }
 
