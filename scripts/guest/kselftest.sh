@@ -12,6 +12,16 @@ variant=$(sed -n 's/.*\bvariant=\([^ ]*\).*/\1/p' /proc/cmdline)
 lru=$(sed -n 's/.*\blru=\([^ ]*\).*/\1/p' /proc/cmdline)
 nr=0 rc=0
 
+# What a program may leave for the next one: nothing of it
+surroundings()
+{
+	find /sys/fs/cgroup -mindepth 1 -type d
+	tail -n +2 /proc/swaps
+	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* \
+		/sys/kernel/mm/ksm/run /sys/kernel/mm/transparent_hugepage/*enabled \
+		/sys/kernel/mm/transparent_hugepage/hugepages-*/*enabled /proc/sys/vm/* 2>/dev/null
+}
+
 run()
 {
 	# shellcheck disable=SC2254
@@ -21,9 +31,16 @@ run()
 	[ -z "$shard" ] || [ $((nr % ${shard#*/})) -eq $((${shard%/*} % ${shard#*/})) ] || return 0
 	echo "# vswap: $1"
 	start=$(date +%s)
+	surroundings >/tmp/before
 	"./$1" ${one:+-t "$one"} ${variant:+-v "$variant"}
 	status=$?
 	echo "# ${1%.sh}: $(($(date +%s) - start)) s"
+	surroundings >/tmp/after
+	if ! diff /tmp/before /tmp/after >/tmp/left; then
+		sed 's/^/# /' /tmp/left
+		echo "not ok $1 leaves everything as it was"
+		rc=1
+	fi
 	case $status in
 	0 | 4) ;;
 	*) echo "# vswap: $1: exit status $status"; rc=1 ;;

@@ -145,7 +145,6 @@ void work(int nr, unsigned long turn);
  */
 bool slots_left(long expected, size_t nr_pages);
 /* Removed cgroups that the kernel still has; are there more than @expected? */
-long dying_cgroups(void);
 bool cgroups_left(long expected);
 
 /* torture_disk.c, torture_chaos.c: a process each, and whether it applies here */

@@ -132,15 +132,6 @@ static void end_limits(void)
 	}
 }
 
-static void cpu_online(int cpu, bool on)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	if (!write_file(path, on ? "1" : "0") && !on)
-		count(COUNT_CPUS, 1);
-}
-
 static void run_cpus(void)
 {
 	int nr = sysconf(_SC_NPROCESSORS_CONF);
@@ -148,22 +139,21 @@ static void run_cpus(void)
 	while (doze(choose(4000), "CPU")) {
 		int cpu = 1 + choose(nr - 1);
 
-		cpu_online(cpu, false);
+		count(COUNT_CPUS, !switch_cpu(cpu, false));
 		doze(choose(2000), "CPU");
-		cpu_online(cpu, true);
+		switch_cpu(cpu, true);
 	}
 }
 
 static const char *setup_cpus(void)
 {
-	return access("/sys/devices/system/cpu/cpu1/online", W_OK) ?
-	       "no CPU that can be switched off" : NULL;
+	return cpu_missing(1);
 }
 
 static void end_cpus(void)
 {
 	for (int cpu = sysconf(_SC_NPROCESSORS_CONF); cpu-- > 1;)
-		cpu_online(cpu, true);
+		switch_cpu(cpu, true);
 }
 
 /* More than there is, for a moment; the first to be killed. */

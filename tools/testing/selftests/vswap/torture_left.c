@@ -140,11 +140,6 @@ static int read_root_file(const char *path, const struct stat *st, int type, str
 	return 0;
 }
 
-long dying_cgroups(void)
-{
-	return read_key(CGROUP "/cgroup.stat", "nr_dying_subsys_memory");
-}
-
 /*
  * CPUs hold on to cgroups that they have charged in advance, even when nothing of that is
  * left. When a cgroup goes of which something is left, they let go of all that they have.

@@ -1115,21 +1115,24 @@ VSWAP_TEST(vswap_device, both_kinds)
 /* Back and forth between two disks, under load. */
 VSWAP_TEST(vswap_device, swapoff_race)
 {
-	int nr_children = 3, status;
-	pid_t pids[3];
+	int nr_children = 3, status, go_on[2];
+	char c;
 
+	/* Closed by its last writer when they are to stop */
+	ASSERT_EQ(pipe2(go_on, O_NONBLOCK), 0);
 	for (int i = 0; i < nr_children; i++) {
-		pids[i] = fork();
-		if (pids[i])
+		if (fork())
 			continue;
 		/* Not to be left when an assertion fails */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (int n = 0; ; n++) {
+		close(go_on[1]);
+		for (int n = 0; read(go_on[0], &c, 1) < 0; n++) {
 			int err = i ? come_and_go(n) : owners_go(n);
 
 			if (err)
 				_exit(err);
 		}
+		_exit(0);
 	}
 	for (int i = 0; i < 10; i++) {
 		past_zswap(i % 3);
@@ -1137,10 +1140,10 @@ VSWAP_TEST(vswap_device, swapoff_race)
 		ASSERT_EQ(disk_on(&self->disk[1 - i % 2], 10), 0);
 		EXPECT_EQ(disk_off(&self->disk[i % 2]), 0);
 	}
+	close(go_on[1]);
 	for (int i = 0; i < nr_children; i++) {
-		kill(pids[i], SIGKILL);
-		ASSERT_EQ(waitpid(pids[i], &status, 0), pids[i]);
-		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		ASSERT_GT(wait(&status), 0);
+		EXPECT_EQ(status, 0);
 	}
 	disk_off(&self->disk[0]);
 	disk_off(&self->disk[1]);

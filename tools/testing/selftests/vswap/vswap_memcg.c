@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Virtual slots and the memory controller, cgroup v2. */
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include "../kselftest_harness.h"
 #include "vswap_util.h"
 
@@ -274,6 +275,82 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	EXPECT_NE(access(child, F_OK), 0);
 	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+}
+
+#define NR_SPINS	3
+
+/* Have CPU @n so busy that work waits there. */
+static void spin(pid_t *pids, int n)
+{
+	for (int i = 0; i < NR_SPINS; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		go_to_cpu(n);
+		for (;;)
+			;
+	}
+}
+
+static void spin_no_more(pid_t *pids)
+{
+	for (int i = 0; i < NR_SPINS; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+}
+
+/* A cgroup whose pages CPU @n has charged. */
+static int charge_on_cpu(const char *path, int n)
+{
+	pid_t pid;
+
+	if (mkdir(path, 0755))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		if (cgroup_write(path, "cgroup.procs", "0"))
+			_exit(1);
+		go_to_cpu(n);
+		memset(map_region(NR / 8, false), 1, NR / 8 * page_size);
+		_exit(0);
+	}
+	return wait_child(pid);
+}
+
+/*
+ * A CPU goes offline just as it is to let go of what it has charged for a cgroup that has
+ * been removed. When it is back, it does so for the next ones.
+ */
+VSWAP_TEST(vswap_memcg, cpu_off)
+{
+	const long dying = dying_cgroups();
+	char path[sizeof(self->cgroup) + 16];
+	pid_t spins[NR_SPINS], pid;
+
+	if (cpu_missing(1))
+		SKIP(return, "%s", cpu_missing(1));
+	snprintf(path, sizeof(path), "%s_cpu", self->cgroup);
+	for (int i = 0; i < 15; i++) {
+		ASSERT_EQ(charge_on_cpu(path, 1), 0);
+		spin(spins, 1);
+		pid = fork();
+		if (!pid) {
+			usleep(i % 4 * 500);
+			_exit(switch_cpu(1, false) != 0);
+		}
+		usleep(i / 4 * 500);
+		EXPECT_EQ(rmdir(path), 0);
+		EXPECT_EQ(wait_child(pid), 0);
+		spin_no_more(spins);
+		ASSERT_EQ(switch_cpu(1, true), 0);
+	}
+	ASSERT_EQ(charge_on_cpu(path, 1), 0);
+	EXPECT_EQ(rmdir(path), 0);
+	for (int i = 0; i < 250 && dying_cgroups() > dying; i++)
+		usleep(20000);
+	EXPECT_LE(dying_cgroups(), dying);
 }
 
 TEST_HARNESS_MAIN

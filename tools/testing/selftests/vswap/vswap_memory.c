@@ -111,6 +111,8 @@ VSWAP_TEST(vswap_memory, first_fill)
 	long alloc_fail, grow_fail, table_fail;
 	pid_t pid;
 
+	if (read_key("/proc/meminfo", "MemTotal") > 2L << 20 && !run_all())
+		SKIP(return, "takes all of more than 2 GB; VSWAP_ALL=1");
 	wait_memory(0);
 	alloc_fail = vswap_stat("alloc_fail");
 	grow_fail = vswap_stat("grow_fail");

@@ -23,6 +23,7 @@
 #define ZSWAP_PARAM	"/sys/module/zswap/parameters/"
 #define ZSWAP_DEBUG	"/sys/kernel/debug/zswap/"
 #define CGROUP		"/sys/fs/cgroup"
+#define CPU		"/sys/devices/system/cpu/cpu"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
@@ -337,6 +338,23 @@ static inline void go_to_cpu(int n)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+/* Why @cpu can't be switched off, if it can't. */
+static inline const char *cpu_missing(int cpu)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), CPU "%d/online", cpu);
+	return access(path, W_OK) ? "no CPU that can be switched off" : NULL;
+}
+
+static inline int switch_cpu(int cpu, bool on)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), CPU "%d/online", cpu);
+	return write_file(path, on ? "1" : "0");
+}
+
 /* Pages of a shared mapping that are not in memory. */
 static inline size_t count_out(const char *p, size_t nr)
 {
@@ -519,6 +537,12 @@ static inline long cgroup_read_key(const char *path, const char *file,
 static inline void cgroup_settle(const char *cgroup)
 {
 	cgroup_read_key(cgroup, "memory.stat", "anon");
+}
+
+/* Cgroups that have been removed, and which something holds on to. */
+static inline long dying_cgroups(void)
+{
+	return read_key(CGROUP "/cgroup.stat", "nr_dying_subsys_memory");
 }
 
 /* Ask for @bytes, swapping only; 0 if they could be reclaimed. */
