@@ -12,14 +12,16 @@ variant=$(sed -n 's/.*\bvariant=\([^ ]*\).*/\1/p' /proc/cmdline)
 lru=$(sed -n 's/.*\blru=\([^ ]*\).*/\1/p' /proc/cmdline)
 nr=0 rc=0
 
-# What a program may leave for the next one: nothing of it
+# What is to be after a program as it was before. khugepaged sets min_free_kbytes when it
+# is started.
 surroundings()
 {
 	find /sys/fs/cgroup -mindepth 1 -type d
 	tail -n +2 /proc/swaps
-	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* \
-		/sys/kernel/mm/ksm/run /sys/kernel/mm/transparent_hugepage/*enabled \
-		/sys/kernel/mm/transparent_hugepage/hugepages-*/*enabled /proc/sys/vm/* 2>/dev/null
+	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* /sys/kernel/mm/ksm/run \
+		/sys/kernel/mm/transparent_hugepage/*enabled \
+		/sys/kernel/mm/transparent_hugepage/hugepages-*/*enabled \
+		/proc/sys/vm/* /sys/devices/system/cpu/online 2>/dev/null | grep -v min_free_kbytes
 }
 
 run()

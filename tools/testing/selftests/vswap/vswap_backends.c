@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 
 #define NR	640		/* more than a cluster */
 #define NR_DISK	1280UL

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include "../kselftest_harness.h"
 #include "fault.h"
+#include "knobs.h"
 #include "sigbus.h"
 #include "sim.h"
 

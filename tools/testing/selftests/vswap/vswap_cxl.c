@@ -5,6 +5,7 @@
  */
 #include "../kselftest_harness.h"
 #include "cxl.h"
+#include "knobs.h"
 #include "sim.h"
 
 #define NR		1024

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Data survives being swapped out to virtual slots, whatever it looks like. */
 #include "../kselftest_harness.h"
+#include "knobs.h"
 #include "place.h"
 
 #define NR	1024

@@ -5,6 +5,7 @@
 #include <time.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 #include "place.h"
 
 #define NR		512

@@ -3,6 +3,7 @@
 #include "../kselftest_harness.h"
 #include "dm.h"
 #include "fault.h"
+#include "knobs.h"
 #include "place.h"
 
 #define NR	512

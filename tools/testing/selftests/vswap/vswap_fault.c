@@ -5,6 +5,7 @@
  */
 #include "../kselftest_harness.h"
 #include "fault.h"
+#include "knobs.h"
 
 #define NR		64
 #define MAX_NTH		400

@@ -14,6 +14,7 @@
 #include "../kselftest_harness.h"
 #include <poll.h>
 #include "dm.h"
+#include "knobs.h"
 
 enum { NO_DEVICE, DEVICE_ROOM, DEVICE_FULL, NR_DEVICES };
 enum { ZSWAP_ROOM, ZSWAP_SHUT, ZSWAP_FULL, ZSWAP_OFF, NR_ZSWAPS };

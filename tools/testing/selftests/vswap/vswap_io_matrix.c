@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include "dm.h"
 #include "fault.h"
+#include "knobs.h"
 #include "place.h"
 
 enum { FIRST, MIDDLE, LAST, WHOLE, NR_PIECES };

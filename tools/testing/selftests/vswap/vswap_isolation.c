@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include "dm.h"
 #include "fault.h"
+#include "knobs.h"
 #include "sigbus.h"
 
 #define NR_GOOD		1536	/* pages, of which a third fits into GOOD_MAX */

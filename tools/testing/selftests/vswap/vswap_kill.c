@@ -7,6 +7,7 @@
 #include <linux/falloc.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 
 #define NR	2048
 

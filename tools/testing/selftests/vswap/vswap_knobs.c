@@ -2,6 +2,7 @@
 /* What users set and see. */
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 
 #define NR	512
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <time.h>
 #include "../kselftest_harness.h"
+#include "knobs.h"
 #include "vswap_util.h"
 
 #define HUGE_SIZE	(2UL << 20)

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include "../kselftest_harness.h"
+#include "knobs.h"
 #include "vswap_util.h"
 
 #define NR	2048

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include "../kselftest_harness.h"
+#include "knobs.h"
 #include "vswap_util.h"
 
 VSWAP_FIXTURE(vswap_memory);

@@ -5,6 +5,7 @@
  */
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 
 #define OVERCOMMIT	"/proc/sys/vm/overcommit_memory"
 #define RATIO		"/proc/sys/vm/overcommit_ratio"

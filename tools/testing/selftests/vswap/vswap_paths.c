@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include "../kselftest_harness.h"
+#include "knobs.h"
 #include "vswap_util.h"
 
 #define NR	256

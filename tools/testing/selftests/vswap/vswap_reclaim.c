@@ -2,6 +2,7 @@
 /* What reclaim can do, and is told that it can do, with virtual slots. */
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 
 #define NR		4096		/* 16 MB in pages of 4 kB */
 #define PER_HUGE	(2UL << 20)

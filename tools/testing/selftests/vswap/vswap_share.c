@@ -2,6 +2,7 @@
 /* Virtual slots that several processes hold, or that change hands. */
 #include <sys/uio.h>
 #include "../kselftest_harness.h"
+#include "knobs.h"
 #include "vswap_util.h"
 
 #define NR	512

@@ -8,6 +8,7 @@
 #include "../kselftest_harness.h"
 #include "dm.h"
 #include "fault.h"
+#include "knobs.h"
 
 #define FOLIO		16UL			/* pages */
 #define NR		(16 * FOLIO)

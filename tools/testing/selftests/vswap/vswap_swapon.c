@@ -2,6 +2,7 @@
 /* As many swap devices as there can be, and one more. */
 #include "../kselftest_harness.h"
 #include "disk.h"
+#include "knobs.h"
 
 #define MAX_DISKS	64
 #define NR_DISK		63	/* pages */
