@@ -59,9 +59,12 @@
 
 /*
  * What a last trial has found out is no reason to kill another one: tasks that the OOM
- * killer has killed and that have gone since the system was booted, and one.
+ * killer has killed and that have gone since the system was booted, and one. A cgroup
+ * notes what the count was with the last one in it or below: kills elsewhere do not
+ * matter to it.
  */
 static atomic_long_t vswap_victims = ATOMIC_LONG_INIT(1);
+static unsigned long vswap_last_victim;		/* of all */
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -112,6 +115,11 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 		return &vswap_trials[nid];
 	return memcg ? &memcg->nodeinfo[nid]->vswap_trial : NULL;
 }
+
+static unsigned long *vswap_last_victim_of(struct mem_cgroup *memcg)
+{
+	return memcg ? &memcg->vswap_last_victim : &vswap_last_victim;
+}
 #else
 static struct vswap_trial vswap_trials[MAX_NUMNODES];
 
@@ -119,7 +127,21 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 {
 	return &vswap_trials[nid];
 }
+
+static unsigned long *vswap_last_victim_of(struct mem_cgroup *memcg)
+{
+	return &vswap_last_victim;
+}
 #endif
+
+static void vswap_note_victim(struct mem_cgroup *memcg)
+{
+	unsigned long nr = atomic_long_inc_return(&vswap_victims);
+
+	for (; memcg; memcg = parent_mem_cgroup(memcg))
+		WRITE_ONCE(*vswap_last_victim_of(memcg), nr);
+	WRITE_ONCE(vswap_last_victim, nr);
+}
 
 /* MGLRU counts in generations, and for the machine as a whole, but not for a cgroup. */
 static unsigned long vswap_nr_anon_gens(struct lruvec *lruvec)
@@ -227,11 +249,11 @@ static void vswap_restart_trial(struct vswap_trial *trial)
 
 /*
  * Have all be tried where zswap was given up, but not for who would be OOM-killed: not
- * as long as nobody was.
+ * as long as nobody was, in @root or below.
  */
 static void vswap_try_again(struct mem_cgroup *root)
 {
-	unsigned long victims = atomic_long_read(&vswap_victims);
+	unsigned long last = READ_ONCE(*vswap_last_victim_of(root)), given_up;
 	struct mem_cgroup *memcg;
 	struct vswap_trial *trial;
 	int nid;
@@ -243,8 +265,10 @@ static void vswap_try_again(struct mem_cgroup *root)
 	do {
 		for_each_node_state(nid, N_MEMORY) {
 			trial = vswap_trial(memcg, nid);
-			if (trial && READ_ONCE(trial->until) &&
-			    READ_ONCE(trial->given_up) != victims)
+			if (!trial || !READ_ONCE(trial->until))
+				continue;
+			given_up = READ_ONCE(trial->given_up);
+			if (!given_up || last > given_up)
 				vswap_restart_trial(trial);
 		}
 	} while ((memcg = mem_cgroup_iter(root, memcg, NULL)));
@@ -322,7 +346,7 @@ void vswap_oom_victim_gone(void)
 	struct vswap_trial *trial;
 	int nid;
 
-	atomic_long_inc(&vswap_victims);
+	vswap_note_victim(memcg);
 	for_each_node_state(nid, N_MEMORY) {
 		trial = vswap_trial(memcg, nid);
 		if (trial)

@@ -21,5 +21,5 @@ stall=rcupdate.rcu_cpu_stall_timeout=150
 "$top/scripts/prepare.sh" "$flavor"
 echo "# make torture FLAVOR=$flavor TIME=$time SEED=$seed CPUS=$cpus${WITHOUT:+ WITHOUT=$WITHOUT}"
 "$top/scripts/guest.sh" -m "${mem}M" -c "$cpus" -t $((time + slack)) \
-	-a "no_timer_check $stall torture_time=$time torture_seed=$seed torture_hang=$hang torture_without=${WITHOUT:-}" \
+	-a "$stall torture_time=$time torture_seed=$seed torture_hang=$hang torture_without=${WITHOUT:-}" \
 	"$flavor" torture

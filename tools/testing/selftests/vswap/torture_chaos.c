@@ -21,6 +21,7 @@ static const struct knob knobs[] = {
 	{ ZSWAP_PARAM "enabled", { "1", "0", "1", "1" } },
 	{ ZSWAP_PARAM "compressor", { "lz4", "lzo", "zstd", "lzo-rle", "deflate" } },
 	{ ZSWAP_PARAM "max_pool_percent", { "20", "1", "5", "40", "0", "60" } },
+	{ ZSWAP_PARAM "max_pool_percent", { "20", "1", "2" } },
 	{ ZSWAP_PARAM "accept_threshold_percent", { "90", "50", "100" } },
 	{ ZSWAP_PARAM "shrinker_enabled", { "0", "1" } },
 	{ VM "swappiness", { "60", "0", "100", "200" } },
@@ -94,6 +95,8 @@ static void limit(const char *cgroup)
 	else if (strstr(file, "reclaim"))
 		snprintf(text, sizeof(text), "%lu%s", 1 + choose(all),
 			 one_in(2) ? " swappiness=max" : "");
+	else if (strstr(file, "zswap") && one_in(2))	/* in compressed bytes */
+		snprintf(text, sizeof(text), "%lu", one_in(3) ? 0 : choose(all / 8));
 	else if (strstr(file, "swap") && one_in(2))
 		snprintf(text, sizeof(text), "%lu", one_in(3) ? 0 : choose(all));
 	else if (!strstr(file, "swap") && one_in(2))

@@ -165,8 +165,7 @@ static void run_errors(void)
 	bool reads;
 
 	while (doze(choose(5000), "errors")) {
-		begin_to_fail(&reads);
-		count(COUNT_ERRORS, 1);
+		count(COUNT_ERRORS, !begin_to_fail(&reads));
 		doze(choose(2000), "errors pass");
 		while (dm_table(&disks[BELOW], NULL))
 			usleep(10000);

@@ -140,6 +140,13 @@ static int read_root_file(const char *path, const struct stat *st, int type, str
 	return 0;
 }
 
+static int show_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (type == FTW_F)
+		say("file %s, %ld kB", path, (long)(st->st_size / 1024));
+	return 0;
+}
+
 /*
  * CPUs hold on to cgroups that they have charged in advance, even when nothing of that is
  * left. When a cgroup goes of which something is left, they let go of all that they have.
@@ -232,6 +239,7 @@ bool slots_left(long expected, size_t nr_pages)
 	    vswap_stat("slots_zswap"), vswap_stat("slots_device"));
 	show_cached();
 	others_slots(true);
+	nftw(TORTURE_TMPFS, show_file, 20, FTW_PHYS);
 	return true;
 }
 

@@ -220,23 +220,8 @@ static void op_truncate(struct region *r, size_t i, size_t nr)
 
 static void op_file_write(struct region *r, size_t i, size_t nr)
 {
-	static char buf[65536];
-	uint32_t gen = new_gen(r);
-
-	if (!has_file(r))
-		return;
-	for (; nr--; i++) {
-		struct page_state old = r->state[i];
-
-		state_written(r, i, gen);
-		page_expect(r, i, buf);
-		if (pwrite(r->fd, buf, page_size, i * page_size) == page_size)
-			continue;
-		/* It may have been written in part */
-		r->state[i] = old;
-		r->state[i].any = 1;
-		region_drop(r, i, 1);
-	}
+	if (has_file(r))
+		region_write_file(r, i, nr);
 }
 
 static void op_file_read(struct region *r, size_t i, size_t nr)

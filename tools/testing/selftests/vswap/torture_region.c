@@ -145,6 +145,18 @@ static bool may_fail(const struct page_state *s)
 	return (now & 1) || now != s->epoch;
 }
 
+static uint64_t pagemap_of(const struct region *r, size_t i)
+{
+	off_t at = (unsigned long)page_at(r, i) / page_size * sizeof(uint64_t);
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t word = 0;
+
+	if (pread(fd, &word, sizeof(word), at) < 0)
+		word = 0;
+	close(fd);
+	return word;
+}
+
 static void complain_page(const struct region *r, size_t i, const char *what)
 {
 	static const char * const kinds[] = {
@@ -156,8 +168,8 @@ static void complain_page(const struct region *r, size_t i, const char *what)
 		 kinds[r->kind], what);
 	say("  pattern %d, generation %x, cut %d, either %d, any %d", r->pattern, s->gen, s->cut,
 	    s->either, s->any);
-	say("  epoch %u (now %u), losses %u (now %u)", s->epoch, epoch_now(), s->losses,
-	    torture->losses);
+	say("  epoch %u (now %u), losses %u (now %u), pagemap %lx", s->epoch, epoch_now(),
+	    s->losses, torture->losses, pagemap_of(r, i));
 }
 
 /* Say what is known of a page that is wrong. */
@@ -165,10 +177,8 @@ static void explain(const struct region *r, size_t i, const char *got,
 		    const char *want, const char *how)
 {
 	static char other[65536], again[65536];
-	size_t bad = 0, wrong = 0, from = 0;
-	uint64_t pagemap = 0;
+	size_t bad = 0, wrong = 0;
 	long like = -1;
-	int fd;
 
 	for (size_t n = page_size; n--;) {
 		if (got[n] != want[n]) {
@@ -176,11 +186,6 @@ static void explain(const struct region *r, size_t i, const char *got,
 			wrong++;
 		}
 	}
-	fd = open("/proc/self/pagemap", O_RDONLY);
-	from = (unsigned long)page_at(r, i) / page_size * sizeof(pagemap);
-	if (pread(fd, &pagemap, sizeof(pagemap), from) < 0)
-		pagemap = 0;
-	close(fd);
 	for (size_t n = 0; n < r->nr && like < 0; n++) {
 		page_expect(r, n, other);
 		if (r->state[n].gen && !memcmp(other, got, page_size))
@@ -191,8 +196,8 @@ static void explain(const struct region *r, size_t i, const char *got,
 	complain_page(r, i, how);
 	say("  %zu bytes are wrong, first word %zu: %016lx, has to be %016lx", wrong, bad / 8,
 	    *(unsigned long *)(got + bad / 8 * 8), *(unsigned long *)(want + bad / 8 * 8));
-	say("  all zeroes: %d; like page %ld; pagemap %lx; read again: %s", is_zero(got), like,
-	    pagemap, !memcmp(again, want, page_size) ? "right" :
+	say("  all zeroes: %d; like page %ld; read again: %s", is_zero(got), like,
+	    !memcmp(again, want, page_size) ? "right" :
 	    !memcmp(again, got, page_size) ? "the same" : "something else");
 }
 
@@ -335,6 +340,32 @@ void region_write(struct region *r, size_t i, size_t nr)
 	}
 }
 
+void region_write_file(struct region *r, size_t i, size_t nr)
+{
+	static char buf[65536];
+	uint32_t gen = new_gen(r);
+
+	for (; nr--; i++) {
+		struct page_state old = r->state[i];
+		ssize_t ret;
+
+		state_written(r, i, gen);
+		page_expect(r, i, buf);
+		ret = pwrite(r->fd, buf, page_size, i * page_size);
+		if (ret == page_size)
+			continue;
+		/* It may have been written in part */
+		r->state[i] = old;
+		r->state[i].any = 1;
+		if (ret >= 0 || (errno != ENOMEM && !(errno == EIO && may_fail(&old)))) {
+			complain("%s: write of page %zu of region %d: %zd, %s", self->what, i,
+				 r->kind, ret, strerror(errno));
+			return;
+		}
+		region_drop(r, i, 1);
+	}
+}
+
 void region_touch(struct region *r, size_t i, size_t nr)
 {
 	char c;
@@ -369,7 +400,9 @@ static int open_tmpfs(void)
 
 	snprintf(path, sizeof(path), TORTURE_TMPFS "/%s/%d", pick(dirs), getpid());
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
-	unlink(path);
+	/* Where allocations fail, it may take more than one try */
+	while (unlink(path) && errno != ENOENT)
+		;
 	return fd;
 }
 

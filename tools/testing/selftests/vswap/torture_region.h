@@ -75,6 +75,8 @@ void state_dropped(struct region *r, size_t i, size_t nr);
 void state_either(struct region *r, size_t i, size_t nr);
 
 void region_write(struct region *r, size_t i, size_t nr);
+/* The same by write() */
+void region_write_file(struct region *r, size_t i, size_t nr);
 /* Write what is there already. */
 void region_touch(struct region *r, size_t i, size_t nr);
 void region_drop(struct region *r, size_t i, size_t nr);

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/falloc.h>
+#include <sys/prctl.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 #include "knobs.h"
@@ -224,6 +225,81 @@ VSWAP_TEST(vswap_kill, beside_sibling)
 		close(go[i]);
 		close(ready[i]);
 	}
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* Somebody fills a cgroup with random data until killed: how often was zswap given up? */
+static long give_up_until_killed(const char *cgroup)
+{
+	long given_up = vswap_stat("give_up");
+	int status = wait_child(start_filling(cgroup, 4 * 16384, NULL, NULL));
+
+	return WIFSIGNALED(status) ? vswap_stat("give_up") - given_up : -1;
+}
+
+/* Again and again somebody is killed in a cgroup that has nothing to swap out. */
+static pid_t start_killed(const char *cgroup)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	/* Not to be left when an assertion fails */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		pid = fork();
+
+		if (!pid) {
+			if (cgroup_write(cgroup, "cgroup.procs", "0"))
+				_exit(1);
+			memset(map_region(NR, false), 1, NR * page_size);
+			_exit(0);
+		}
+		wait_child(pid);
+	}
+}
+
+/*
+ * Others are killed while a cgroup finds out that what it has can't be compressed. That is
+ * no reason to find it out again.
+ */
+VSWAP_TEST(vswap_kill, beside_others)
+{
+	const int nr_rounds = 3;
+	char cgroup[64], other[64];
+	long alone = 0, beside = 0, n, kills;
+	pid_t killed;
+
+	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_full_%d", getpid());
+	snprintf(other, sizeof(other), CGROUP "/vswap_other_%d", getpid());
+	ASSERT_EQ(mkdir(cgroup, 0755), 0);
+	ASSERT_EQ(mkdir(other, 0755), 0);
+	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "64M"), 0);
+	ASSERT_EQ(cgroup_write(other, "memory.max", "1M"), 0);
+	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "0"), 0);
+	for (int i = 0; i < nr_rounds; i++) {
+		n = give_up_until_killed(cgroup);
+		EXPECT_GT(n, 0);
+		alone += n;
+	}
+	kills = vm_events("oom_kill");
+	killed = start_killed(other);
+	for (int i = 0; i < nr_rounds; i++) {
+		n = give_up_until_killed(cgroup);
+		EXPECT_GT(n, 0);
+		beside += n;
+	}
+	TH_LOG("given up %ld times alone, %ld times beside %ld kills", alone, beside,
+	       vm_events("oom_kill") - kills - nr_rounds);
+	EXPECT_GE(vm_events("oom_kill") - kills, 2 * nr_rounds);
+	EXPECT_LE(beside, alone + 1);
+	kill(killed, SIGKILL);
+	wait_child(killed);
+	cgroup_write(other, "cgroup.kill", "1");
+	while (rmdir(cgroup) && errno == EBUSY)
+		usleep(10000);
+	while (rmdir(other) && errno == EBUSY)
+		usleep(10000);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
