@@ -14,7 +14,6 @@
  * depends on the seed, its number and its turn only.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <stdarg.h>
 #include <sys/mount.h>
 #include <time.h>
@@ -326,20 +325,15 @@ static void watch(void)
 	}
 }
 
-/* Cgroups that nobody is in any longer. */
+static void remove_cgroup(const char *path)
+{
+	rmdir(path);
+}
+
+/* Those that nobody is in any longer. */
 static void remove_cgroups(void)
 {
-	DIR *dir = opendir(TORTURE_CGROUP);
-	char path[512];
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), TORTURE_CGROUP "/%s", entry->d_name);
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			rmdir(path);
-	}
-	if (dir)
-		closedir(dir);
+	each_cgroup(remove_cgroup);
 }
 
 static void judge_worker(int nr, int status)

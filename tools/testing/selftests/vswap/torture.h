@@ -147,6 +147,10 @@ bool slots_left(long expected, size_t nr_pages);
 /* Removed cgroups that the kernel still has; are there more than @expected? */
 bool cgroups_left(long expected);
 
+/* torture_chaos.c: the workers' cgroups, and the limits that it has set for them */
+void each_cgroup(void (*visit)(const char *path));
+void lift_limits(void);
+
 /* torture_disk.c, torture_chaos.c: a process each, and whether it applies here */
 struct chaos {
 	const char *name;

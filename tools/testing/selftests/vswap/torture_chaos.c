@@ -122,17 +122,36 @@ static void run_limits(void)
 	}
 }
 
-static void end_limits(void)
+void each_cgroup(void (*visit)(const char *path))
+{
+	DIR *dir = opendir(TORTURE_CGROUP);
+	struct dirent *entry;
+	char path[96];
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), TORTURE_CGROUP "/%.60s", entry->d_name);
+		visit(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void lift(const char *cgroup)
 {
 	static const char * const files[] = {
 		"memory.max", "memory.high", "memory.swap.max", "memory.swap.high",
 		"memory.zswap.max",
 	};
 
-	for (int i = 0; i < torture->nr_workers; i++) {
-		for (int n = 0; n < 5; n++)
-			cgroup_write(torture->worker[i].cgroup, files[n], "max");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		cgroup_write(cgroup, files[i], "max");
+}
+
+void lift_limits(void)
+{
+	each_cgroup(lift);
 }
 
 static void run_cpus(void)
@@ -267,7 +286,7 @@ const struct chaos other_chaos[] = {
 	{ .name = "knobs", .part = PART_KNOBS, .setup = setup_knobs, .run = run_knobs,
 	  .end = end_knobs },
 	{ .name = "limits", .part = PART_CGROUPS, .run = run_limits,
-	  .end = end_limits },
+	  .end = lift_limits },
 	{ .name = "CPUs", .part = PART_CPUS, .setup = setup_cpus, .run = run_cpus,
 	  .end = end_cpus },
 	{ .name = "memory", .part = PART_MEMORY, .run = run_memory },

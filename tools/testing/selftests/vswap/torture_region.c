@@ -221,11 +221,15 @@ static enum verdict judge(struct region *r, size_t i, const char *got, const cha
 	return WRONG;
 }
 
-/* Reclaim drops from the swap cache what could not be read. */
+/*
+ * Reclaim drops from the swap cache what could not be read, but does not look there on
+ * behalf of a cgroup that may not swap.
+ */
 static void forget_unread(struct region *r)
 {
 	char text[64];
 
+	lift_limits();
 	snprintf(text, sizeof(text), "%zu swappiness=max", r->nr * page_size);
 	madvise(r->p, r->nr * page_size, MADV_PAGEOUT);
 	write_file(TORTURE_CGROUP "/memory.reclaim", text);

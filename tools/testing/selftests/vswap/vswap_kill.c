@@ -232,7 +232,7 @@ VSWAP_TEST(vswap_kill, beside_sibling)
 static long give_up_until_killed(const char *cgroup)
 {
 	long given_up = vswap_stat("give_up");
-	int status = wait_child(start_filling(cgroup, 4 * 16384, NULL, NULL));
+	int status = wait_child(start_filling(cgroup, 16384, NULL, NULL));
 
 	return WIFSIGNALED(status) ? vswap_stat("give_up") - given_up : -1;
 }
@@ -274,7 +274,7 @@ VSWAP_TEST(vswap_kill, beside_others)
 	snprintf(other, sizeof(other), CGROUP "/vswap_other_%d", getpid());
 	ASSERT_EQ(mkdir(cgroup, 0755), 0);
 	ASSERT_EQ(mkdir(other, 0755), 0);
-	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "64M"), 0);
+	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "16M"), 0);
 	ASSERT_EQ(cgroup_write(other, "memory.max", "1M"), 0);
 	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "0"), 0);
 	for (int i = 0; i < nr_rounds; i++) {
