@@ -32,7 +32,7 @@ static int __init vswap_setup(char *str)
 	if (mode < 0) {
 		pr_err("vswap=%s: unknown mode, known are auto, always and never\n",
 		       str ?: "");
-		return mode;
+		return 0;	/* has been reported */
 	}
 
 	vswap_set_mode(mode);

@@ -18,7 +18,7 @@ check_number()
 	[ -n "$value" ] || return 0
 	if ! [[ $value =~ ^(0|[1-9][0-9]{0,17})$ ]] || [ "$value" -lt "$2" ] ||
 			[ "$value" -gt "${3:-$value}" ]; then
-		wrong "$1=$value is no number from $2 ${most:-on}"
+		wrong "$1=$value is not a number from $2 ${most:-on}"
 	fi
 }
 

@@ -18,8 +18,14 @@
 # shellcheck source=scripts/job.sh
 . "$top/scripts/job.sh"
 
+usage()
+{
+	sed -n '3,/^# shellcheck/{ /^# shellcheck/d; s/^# \?//p }' "$0" >&2
+	exit 2
+}
+
 mem=512M cpus=2 limit=600 append='' disks=() files=() extra=() cxl='' icount=() off=''
-while getopts m:c:t:a:d:f:e:xio opt; do
+while getopts m:c:t:a:d:f:e:xioh opt; do
 	case $opt in
 	m) mem=$OPTARG ;;
 	c) cpus=$OPTARG ;;
@@ -31,10 +37,11 @@ while getopts m:c:t:a:d:f:e:xio opt; do
 	x) cxl=1 ;;
 	i) icount=(-icount "shift=0,align=off,sleep=off") ;;
 	o) off=1 ;;
-	*) exit 2 ;;
+	*) usage ;;
 	esac
 done
 shift $((OPTIND - 1))
+[ $# -eq 2 ] || usage
 flavor=$1 job=$2
 
 dir=$(mktemp -d "$build/guest.XXXXXX")

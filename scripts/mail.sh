@@ -8,6 +8,8 @@
 # shellcheck source=scripts/series.sh
 . "$top/scripts/series.sh"
 
+[ "${1:-}" = --verify ] || git var GIT_COMMITTER_IDENT >/dev/null 2>&1 ||
+	die "who mails the series signs it off, and git does not know who that is"
 out=$top/out/series
 lock_build
 "$top/scripts/packages.sh" build
@@ -46,8 +48,6 @@ verify()
 	[ -z "$(git diff --stat HEAD "$(git -C "$tmp/repo" rev-parse HEAD)")" ]
 }
 
-[ "${1:-}" = --verify ] || git var GIT_COMMITTER_IDENT >/dev/null ||
-	die "who mails the series signs it off, and git does not know who that is"
 step "series: write out/series" "$build/log/series.log" write
 if [ "${1:-}" = --verify ]; then
 	step "series: apply it with git am" "$build/log/series-verify.log" verify

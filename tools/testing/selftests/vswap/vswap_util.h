@@ -196,8 +196,8 @@ static inline bool kernel_has(const char *option)
 }
 
 /*
- * Is there a swap device? -1 if a test has left it: nobody else swaps to loop devices
- * and RAM disks.
+ * Is there a swap device? -1 if a test has left it: hardly anybody else swaps to loop
+ * devices and RAM disks.
  */
 static inline int have_swap_devices(void)
 {
@@ -213,7 +213,7 @@ static inline int have_swap_devices(void)
 	for (int i = 0; tests[i]; i++) {
 		if (!strstr(buf, tests[i]))
 			continue;
-		printf("# left by a test before:\n# %s", strchr(buf, '\n') + 1);
+		printf("# %s is in use for swap, perhaps left by a test\n", tests[i]);
 		return -1;
 	}
 	return 1;
