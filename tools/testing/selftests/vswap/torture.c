@@ -515,7 +515,7 @@ static void show_counts(void)
 		"operations", "pages verified", "pages unreadable", "pages lost with a device",
 		"forks", "pages moved", "killed for lack of memory", "cgroups", "swapon",
 		"swapoff", "swapoff failed", "error phases", "knobs", "CPUs off",
-		"pages poisoned", "rounds", "of these quiet",
+		"pages poisoned", "validator runs", "of these with totals",
 	};
 
 	for (int i = 0; i < NR_COUNTERS; i++)
