@@ -441,9 +441,9 @@ static inline long swap_headroom(struct mem_cgroup *memcg, int nid)
 }
 
 #if defined(CONFIG_MEMCG) && defined(CONFIG_ZSWAP)
-void mem_cgroup_settle_zswap(struct mem_cgroup *memcg);
+void mem_cgroup_settle_zswap(struct mem_cgroup *memcg, bool lists);
 #else
-static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg)
+static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg, bool lists)
 {
 }
 #endif

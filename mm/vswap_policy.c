@@ -498,19 +498,23 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  * @gfp: flags of who tries again and then has to give up, 0 if nobody does.
  *
  * If the reason was that memory.zswap.max seemed to be reached and is not,
- * vswap_headroom() knows from now on. If it was that zswap has been given up, and
- * not for this need of memory, all is tried again. If it was that zswap is full,
+ * vswap_headroom() knows from now on. What could not be compressed is on the active
+ * list, and others behind it, where reclaim does not look as long as it takes the
+ * inactive one to be long: it knows better from now on. If it was that zswap has
+ * been given up, and not for this need of memory, all is tried again. If it was that zswap is full,
  * there may be room when the worker has written back pages of others.
  *
  * Context: May sleep, for up to 0.1 s. The caller makes sure that @memcg stays.
  */
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
+	bool near_oom = vswap_near_oom(memcg, gfp);
+
 	if (!vswap_usable())
 		return;
 
-	mem_cgroup_settle_zswap(memcg);
-	if (!vswap_near_oom(memcg, gfp))
+	mem_cgroup_settle_zswap(memcg, near_oom && READ_ONCE(vswap_has_declined));
+	if (!near_oom)
 		return;
 
 	vswap_try_again(memcg);
