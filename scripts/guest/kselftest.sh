@@ -12,8 +12,8 @@ variant=$(sed -n 's/.*\bvariant=\([^ ]*\).*/\1/p' /proc/cmdline)
 lru=$(sed -n 's/.*\blru=\([^ ]*\).*/\1/p' /proc/cmdline)
 nr=0 rc=0
 
-# What is to be after a program as it was before. khugepaged sets min_free_kbytes when it
-# is started.
+# What is to be after a program as it was before. The kernel itself sets what it reserves,
+# when khugepaged is started or memory comes and goes.
 surroundings()
 {
 	find /sys/fs/cgroup -mindepth 1 -type d
@@ -21,7 +21,7 @@ surroundings()
 	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* /sys/kernel/mm/ksm/run \
 		/sys/kernel/mm/transparent_hugepage/*enabled \
 		/sys/kernel/mm/transparent_hugepage/hugepages-*/*enabled \
-		/proc/sys/vm/* /sys/devices/system/cpu/online 2>/dev/null | grep -v min_free_kbytes
+		/proc/sys/vm/* /sys/devices/system/cpu/online 2>/dev/null | grep -v _kbytes:
 }
 
 run()
