@@ -628,18 +628,18 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
 /**
  * vswap_owned_zeroes - Count the zero pages of a cgroup that are out.
  * @root: the cgroup; those below it are counted with it.
- * @limit: what there can be at the most: as many as have ever gone out.
  *
  * They are in no count of the cgroup, as they take nothing but their slots. Walks
  * clusters, whosever they are, with their locks, for some microseconds each, until
- * @limit is reached.
+ * as many are found as have ever gone out.
  *
  * Context: May sleep. The caller makes sure that @root stays.
  * Return: Number of pages.
  */
-unsigned long vswap_owned_zeroes(struct mem_cgroup *root, unsigned long limit)
+unsigned long vswap_owned_zeroes(struct mem_cgroup *root)
 {
-	unsigned long nr = 0, max = vswap_info ? READ_ONCE(vswap_info->max) : 0;
+	unsigned long nr = 0, limit = memcg_events(root, SWPOUT_ZERO);
+	unsigned long max = vswap_info ? READ_ONCE(vswap_info->max) : 0;
 	struct swap_cluster_info *ci;
 
 	/* There is no cluster 0 */

@@ -162,7 +162,7 @@ void vswap_cluster_freed(struct swap_info_struct *si,
 unsigned long vswap_next_offset(unsigned int order);
 void vswap_set_next_offset(unsigned int order, unsigned long offset);
 void vswap_count(struct vswap_counts *counts);
-unsigned long vswap_owned_zeroes(struct mem_cgroup *root, unsigned long limit);
+unsigned long vswap_owned_zeroes(struct mem_cgroup *root);
 unsigned long vswap_event_count(enum vswap_event event);
 void vswap_count_events(enum vswap_event event, unsigned long nr);
 
@@ -314,8 +314,7 @@ static inline void vswap_count_events(enum vswap_event event, unsigned long nr)
 {
 }
 
-static inline unsigned long vswap_owned_zeroes(struct mem_cgroup *root,
-					       unsigned long limit)
+static inline unsigned long vswap_owned_zeroes(struct mem_cgroup *root)
 {
 	return 0;
 }

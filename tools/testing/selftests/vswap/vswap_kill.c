@@ -279,14 +279,15 @@ VSWAP_TEST(vswap_kill, beside_others)
 	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "0"), 0);
 	for (int i = 0; i < nr_rounds; i++) {
 		n = give_up_until_killed(cgroup);
-		EXPECT_GT(n, 0);
+		EXPECT_GE(n, 0);
 		alone += n;
 	}
+	EXPECT_GT(alone, 0);
 	kills = vm_events("oom_kill");
 	killed = start_killed(other);
 	for (int i = 0; i < nr_rounds; i++) {
 		n = give_up_until_killed(cgroup);
-		EXPECT_GT(n, 0);
+		EXPECT_GE(n, 0);
 		beside += n;
 	}
 	TH_LOG("given up %ld times alone, %ld times beside %ld kills", alone, beside,
