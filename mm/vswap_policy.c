@@ -501,8 +501,9 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  * vswap_headroom() knows from now on. What could not be compressed is on the active
  * list, and others behind it, where reclaim does not look as long as it takes the
  * inactive one to be long: it knows better from now on. If it was that zswap has
- * been given up, and not for this need of memory, all is tried again. If it was that zswap is full,
- * there may be room when the worker has written back pages of others.
+ * been given up, and not for this need of memory, all is tried again. If it was
+ * that zswap is full, there may be room when the worker has written back pages of
+ * others.
  *
  * Context: May sleep, for up to 0.1 s. The caller makes sure that @memcg stays.
  */
