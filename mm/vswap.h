@@ -440,9 +440,9 @@ static inline long swap_headroom(struct mem_cgroup *memcg, int nid)
 }
 
 #if defined(CONFIG_MEMCG) && defined(CONFIG_ZSWAP)
-void mem_cgroup_settle_zswap(struct mem_cgroup *memcg, bool lists);
+void mem_cgroup_settle_zswap(struct mem_cgroup *memcg);
 #else
-static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg, bool lists)
+static inline void mem_cgroup_settle_zswap(struct mem_cgroup *memcg)
 {
 }
 #endif

@@ -63,8 +63,8 @@
  * notes what the count was with the last one in it or below: kills elsewhere do not
  * matter to it.
  */
-static atomic_long_t vswap_victims = ATOMIC_LONG_INIT(1);
-static unsigned long vswap_last_victim;		/* of all */
+static unsigned long vswap_victims = 1;
+static DEFINE_SPINLOCK(vswap_victims_lock);
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -116,9 +116,18 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 	return memcg ? &memcg->nodeinfo[nid]->vswap_trial : NULL;
 }
 
-static unsigned long *vswap_last_victim_of(struct mem_cgroup *memcg)
+static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 {
-	return memcg ? &memcg->vswap_last_victim : &vswap_last_victim;
+	return memcg ? READ_ONCE(memcg->vswap_last_victim) : READ_ONCE(vswap_victims);
+}
+
+static void vswap_note_victim(struct mem_cgroup *memcg)
+{
+	spin_lock(&vswap_victims_lock);
+	WRITE_ONCE(vswap_victims, vswap_victims + 1);
+	for (; memcg; memcg = parent_mem_cgroup(memcg))
+		WRITE_ONCE(memcg->vswap_last_victim, vswap_victims);
+	spin_unlock(&vswap_victims_lock);
 }
 #else
 static struct vswap_trial vswap_trials[MAX_NUMNODES];
@@ -128,20 +137,18 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 	return &vswap_trials[nid];
 }
 
-static unsigned long *vswap_last_victim_of(struct mem_cgroup *memcg)
+static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 {
-	return &vswap_last_victim;
+	return READ_ONCE(vswap_victims);
 }
-#endif
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
 {
-	unsigned long nr = atomic_long_inc_return(&vswap_victims);
-
-	for (; memcg; memcg = parent_mem_cgroup(memcg))
-		WRITE_ONCE(*vswap_last_victim_of(memcg), nr);
-	WRITE_ONCE(vswap_last_victim, nr);
+	spin_lock(&vswap_victims_lock);
+	WRITE_ONCE(vswap_victims, vswap_victims + 1);
+	spin_unlock(&vswap_victims_lock);
 }
+#endif
 
 /* MGLRU counts in generations, and for the machine as a whole, but not for a cgroup. */
 static unsigned long vswap_nr_anon_gens(struct lruvec *lruvec)
@@ -235,7 +242,7 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 		clamp(took, (unsigned long)VSWAP_GIVE_UP_MIN, (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
 	WRITE_ONCE(trial->restarted, 0);
-	WRITE_ONCE(trial->given_up, last ? atomic_long_read(&vswap_victims) : 0);
+	WRITE_ONCE(trial->given_up, last ? READ_ONCE(vswap_victims) : 0);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
 }
@@ -253,7 +260,7 @@ static void vswap_restart_trial(struct vswap_trial *trial)
  */
 static void vswap_try_again(struct mem_cgroup *root)
 {
-	unsigned long last = READ_ONCE(*vswap_last_victim_of(root)), given_up;
+	unsigned long last = vswap_last_victim(root), given_up;
 	struct mem_cgroup *memcg;
 	struct vswap_trial *trial;
 	int nid;
@@ -498,24 +505,19 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  * @gfp: flags of who tries again and then has to give up, 0 if nobody does.
  *
  * If the reason was that memory.zswap.max seemed to be reached and is not,
- * vswap_headroom() knows from now on. What could not be compressed is on the active
- * list, and others behind it, where reclaim does not look as long as it takes the
- * inactive one to be long: it knows better from now on. If it was that zswap has
- * been given up, and not for this need of memory, all is tried again. If it was
- * that zswap is full, there may be room when the worker has written back pages of
- * others.
+ * vswap_headroom() knows from now on. If it was that zswap has been given up, and
+ * not for this need of memory, all is tried again. If it was that zswap is full,
+ * there may be room when the worker has written back pages of others.
  *
  * Context: May sleep, for up to 0.1 s. The caller makes sure that @memcg stays.
  */
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	bool near_oom = vswap_near_oom(memcg, gfp);
-
 	if (!vswap_usable())
 		return;
 
-	mem_cgroup_settle_zswap(memcg, near_oom && READ_ONCE(vswap_has_declined));
-	if (!near_oom)
+	mem_cgroup_settle_zswap(memcg);
+	if (!vswap_near_oom(memcg, gfp))
 		return;
 
 	vswap_try_again(memcg);

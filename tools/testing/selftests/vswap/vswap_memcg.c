@@ -2,6 +2,7 @@
 /* Virtual slots and the memory controller, cgroup v2. */
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include "../kselftest_harness.h"
 #include "knobs.h"
 #include "vswap_util.h"
@@ -276,6 +277,65 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	EXPECT_NE(access(child, F_OK), 0);
 	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
+}
+
+/* Have @nr pages at @p marked as accessed, so that the second time makes them active. */
+static void mark_accessed(char *p, size_t nr)
+{
+	char buf[64];
+	struct iovec local = { buf, 1 }, remote = { p, 1 };
+
+	for (size_t i = 0; i < nr; i++) {
+		remote.iov_base = p + i * page_size;
+		if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != 1)
+			_exit(3);
+	}
+}
+
+static void make_active(char *p, size_t nr)
+{
+	/* What CPUs have in their batches goes to the lists with it */
+	if (write_file("/proc/sys/vm/drop_caches", "1"))
+		_exit(2);
+	mark_accessed(p, nr);
+	mark_accessed(p, nr);
+	if (write_file("/proc/sys/vm/drop_caches", "1"))
+		_exit(2);
+}
+
+/*
+ * When all pages of a cgroup are active, and have become so since the statistics were
+ * brought together, a lower limit finds them and calls for no OOM killer.
+ */
+VSWAP_TEST(vswap_memcg, all_active)
+{
+	char path[sizeof(self->cgroup) + 16];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s_active", self->cgroup);
+	for (int i = 0; i < 5; i++) {
+		ASSERT_EQ(mkdir(path, 0755), 0);
+		pid = fork();
+		if (!pid) {
+			char *p = map_region(NR, false);
+
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (cgroup_write(path, "cgroup.procs", "0"))
+				_exit(1);
+			fill_region(p, NR, PATTERN_QUARTER, 7);
+			make_active(p, NR);
+			raise(SIGSTOP);
+			_exit(check_region(p, NR, PATTERN_QUARTER, 7) == NR ? 0 : 4);
+		}
+		EXPECT_EQ(waitpid(pid, NULL, WUNTRACED), pid);
+		EXPECT_EQ(cgroup_write(path, "memory.max", "4M"), 0);
+		EXPECT_LE(cgroup_read(path, "memory.current"), 4 << 20);
+		EXPECT_EQ(cgroup_read_key(path, "memory.events", "oom_kill"), 0);
+		EXPECT_EQ(kill(pid, SIGCONT), 0);
+		EXPECT_EQ(wait_child(pid), 0);
+		EXPECT_EQ(rmdir(path), 0);
+	}
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 #define NR_SPINS	3
