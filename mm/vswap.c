@@ -633,7 +633,8 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
  * clusters, whosever they are, with their locks, for some microseconds each, until
  * as many are found as have ever gone out.
  *
- * Context: May sleep. The caller makes sure that @root stays.
+ * Context: May sleep. The caller makes sure that @root stays, and that its statistics
+ * have been flushed.
  * Return: Number of pages.
  */
 unsigned long vswap_owned_zeroes(struct mem_cgroup *root)

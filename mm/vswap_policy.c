@@ -64,7 +64,7 @@
  * matter to it.
  */
 static unsigned long vswap_victims = 1;
-static DEFINE_SPINLOCK(vswap_victims_lock);
+static DEFINE_SPINLOCK(vswap_victims_lock);	/* has them noted in their order */
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -123,10 +123,14 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
 {
+	unsigned long nr;
+
 	spin_lock(&vswap_victims_lock);
-	WRITE_ONCE(vswap_victims, vswap_victims + 1);
+	nr = vswap_victims + 1;
 	for (; memcg; memcg = parent_mem_cgroup(memcg))
-		WRITE_ONCE(memcg->vswap_last_victim, vswap_victims);
+		WRITE_ONCE(memcg->vswap_last_victim, nr);
+	/* At last: what is given up meanwhile is rather tried once more */
+	WRITE_ONCE(vswap_victims, nr);
 	spin_unlock(&vswap_victims_lock);
 }
 #else

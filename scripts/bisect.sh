@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Build, at every step of the series, what the step touches, with CONFIG_VSWAP off
-# and, where it exists, on. As KTAP; a warning fails.
+# and, where it exists, on, and then link the kernel. As KTAP; a warning fails.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/series.sh
@@ -63,7 +63,7 @@ for p in $(series_patches); do
 			[ "$have" = "$known" ] || configure on CONFIG_VSWAP=y CONFIG_CRAM=y \
 				CONFIG_DEV_DAX_CRAM=y CONFIG_KUNIT=y CONFIG_KUNIT_ALL_TESTS=y
 			known=$have
-			want=("${objects[@]}")
+			want=("${objects[@]}" vmlinux)
 		else
 			[ -f "$build/bisect/off/.config" ] || configure off "# CONFIG_VSWAP is not set"
 			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e cram -e '^$')
@@ -74,7 +74,7 @@ for p in $(series_patches); do
 			echo "ok $n ${p%.patch}, CONFIG_VSWAP $kind"
 		else
 			echo "not ok $n ${p%.patch}, CONFIG_VSWAP $kind"
-			grep -E '(\.[ch]:[0-9]+.*(warning|error):|\*\*\* )' "$build/log/bisect.log" | head | sed 's/^/# /'
+			grep -E '(\.[ch]:[0-9]+.*(warning|error):|undefined reference|\*\*\* )' "$build/log/bisect.log" | head | sed 's/^/# /'
 			rc=1
 		fi
 	done
