@@ -625,13 +625,17 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
 	return nr;
 }
 
+/* The walk is for the OOM killer, which nobody is to wait for */
+#define VSWAP_WALK_SLOTS	(8UL << 20)
+
 /**
  * vswap_owned_zeroes - Count the zero pages of a cgroup that are out.
  * @root: the cgroup; those below it are counted with it.
  *
  * They are in no count of the cgroup, as they take nothing but their slots. Walks
  * clusters, whosever they are, with their locks, for some microseconds each, until
- * as many are found as have ever gone out.
+ * as many are found as have ever gone out. Looks at no more than 8 million slots, for
+ * 32 GB: where there are more, some may not be counted.
  *
  * Context: May sleep. The caller makes sure that @root stays, and that its statistics
  * have been flushed.
@@ -643,6 +647,7 @@ unsigned long vswap_owned_zeroes(struct mem_cgroup *root)
 	unsigned long max = vswap_info ? READ_ONCE(vswap_info->max) : 0;
 	struct swap_cluster_info *ci;
 
+	max = min(max, VSWAP_WALK_SLOTS);
 	/* There is no cluster 0 */
 	for (unsigned long offset = SWAPFILE_CLUSTER; offset < max && nr < limit;
 	     offset += SWAPFILE_CLUSTER) {

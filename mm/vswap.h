@@ -128,7 +128,8 @@ long vswap_folio_room(struct folio *folio);
 bool vswap_fits_devices(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
-void vswap_oom_victim_gone(void);
+bool vswap_declines(struct folio *folio);
+void vswap_oom_victim_gone(struct task_struct *victim);
 void __vswap_note_taken(struct folio *folio, unsigned int nr_pages);
 void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages);
 enum vswap_mode vswap_get_mode(void);
@@ -262,7 +263,12 @@ static inline void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
 }
 
-static inline void vswap_oom_victim_gone(void)
+static inline bool vswap_declines(struct folio *folio)
+{
+	return false;
+}
+
+static inline void vswap_oom_victim_gone(struct task_struct *victim)
 {
 }
 

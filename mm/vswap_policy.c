@@ -116,6 +116,11 @@ static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 	return memcg ? &memcg->nodeinfo[nid]->vswap_trial : NULL;
 }
 
+static struct mem_cgroup *vswap_task_memcg(struct task_struct *task)
+{
+	return mem_cgroup_disabled() ? NULL : mem_cgroup_from_task(task);
+}
+
 static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 {
 	return memcg ? READ_ONCE(memcg->vswap_last_victim) : READ_ONCE(vswap_victims);
@@ -139,6 +144,11 @@ static struct vswap_trial vswap_trials[MAX_NUMNODES];
 static struct vswap_trial *vswap_trial(struct mem_cgroup *memcg, int nid)
 {
 	return &vswap_trials[nid];
+}
+
+static struct mem_cgroup *vswap_task_memcg(struct task_struct *task)
+{
+	return NULL;
 }
 
 static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
@@ -242,8 +252,8 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
 	atomic_long_set(&trial->declined, 0);
-	pause = last ? VSWAP_GIVE_UP_MAX :
-		clamp(took, (unsigned long)VSWAP_GIVE_UP_MIN, (unsigned long)VSWAP_GIVE_UP_MAX);
+	pause = clamp(last ? 4 * took : took, (unsigned long)VSWAP_GIVE_UP_MIN,
+		      (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
 	WRITE_ONCE(trial->restarted, 0);
 	WRITE_ONCE(trial->given_up, last ? READ_ONCE(vswap_victims) : 0);
@@ -282,6 +292,7 @@ static void vswap_try_again(struct mem_cgroup *root)
 			if (!given_up || last > given_up)
 				vswap_restart_trial(trial);
 		}
+		cond_resched();
 	} while ((memcg = mem_cgroup_iter(root, memcg, NULL)));
 }
 
@@ -344,26 +355,52 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 }
 
 /**
- * vswap_oom_victim_gone - Note that the OOM killer's victim gives up its memory.
+ * vswap_declines - Has zswap declined most of late of what is where a folio is?
+ * @folio: folio that is about to be swapped out.
+ *
+ * Slots for what is declined stay, with their tables, until somebody touches the page,
+ * and no memory is gained by them.
+ *
+ * Context: The caller holds the folio lock. Does not sleep.
+ * Return: true if so, of the folio's cgroup and node.
+ */
+bool vswap_declines(struct folio *folio)
+{
+	struct vswap_trial *trial;
+	bool declines;
+
+	rcu_read_lock();
+	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
+	declines = trial && atomic_long_read(&trial->declined) >= VSWAP_OFF_LRU;
+	rcu_read_unlock();
+
+	return declines;
+}
+
+/**
+ * vswap_oom_victim_gone - Note that the memory of the OOM killer's victim is free.
+ * @victim: the task that was killed.
  *
  * Whoever needs memory next in its cgroup has other pages, which zswap may take. What
  * others have may have changed, too: they are tried again when there is need.
  *
- * Context: Process context of the victim, at its exit.
+ * Context: Process context, of the victim at its exit or of who does it for it.
  */
-void vswap_oom_victim_gone(void)
+void vswap_oom_victim_gone(struct task_struct *victim)
 {
-	struct mem_cgroup *memcg = get_mem_cgroup_from_current();
+	struct mem_cgroup *memcg;
 	struct vswap_trial *trial;
 	int nid;
 
+	rcu_read_lock();
+	memcg = vswap_task_memcg(victim);
 	vswap_note_victim(memcg);
 	for_each_node_state(nid, N_MEMORY) {
 		trial = vswap_trial(memcg, nid);
 		if (trial)
 			vswap_restart_trial(trial);
 	}
-	mem_cgroup_put(memcg);
+	rcu_read_unlock();
 }
 
 /*

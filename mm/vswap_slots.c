@@ -355,14 +355,15 @@ bool vswap_back_folio(struct folio *folio)
 	atomic_long_t *words;
 	unsigned short id;
 
+	/* What is not to be had needs no table, and no charge, which would be an event */
+	if (!READ_ONCE(__swap_entry_to_cluster(swp)->backing) && !vswap_has_free_slots())
+		goto fail;
 	words = vswap_get_backing_words(swp);
 	if (!words)
 		return false;
 	counts = vswap_count_slots(words, nr);
 	if (counts.good == nr)
 		return true;
-
-	/* What is not to be had is not charged, which would count as an event */
 	if (!counts.good && !counts.failed && !vswap_has_free_slots())
 		goto fail;
 

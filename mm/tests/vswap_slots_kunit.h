@@ -291,6 +291,8 @@ static void vswap_test_slots_none(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
 	KUNIT_EXPECT_FALSE(test, vswap_may_write(folio, true));
 	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, 0);
+	/* A table for it would be one for nothing */
+	KUNIT_EXPECT_NULL(test, __swap_entry_to_cluster(folio->swap)->backing);
 	vswap_test_disk.left = 1;
 	KUNIT_EXPECT_FALSE(test, vswap_may_write(folio, false));
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);

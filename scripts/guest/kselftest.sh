@@ -17,11 +17,12 @@ nr=0 rc=0
 surroundings()
 {
 	find /sys/fs/cgroup -mindepth 1 -type d
-	tail -n +2 /proc/swaps
+	awk 'NR > 1 { print $1, $2, $3 }' /proc/swaps
 	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* /sys/kernel/mm/ksm/run \
 		/sys/kernel/mm/transparent_hugepage/*enabled \
 		/sys/kernel/mm/transparent_hugepage/hugepages-*/*enabled \
-		/proc/sys/vm/* /sys/devices/system/cpu/online 2>/dev/null | grep -v _kbytes:
+		/sys/kernel/mm/lru_gen/enabled /proc/sys/vm/* \
+		/sys/devices/system/cpu/online 2>/dev/null | grep -v _kbytes:
 }
 
 run()

@@ -20,35 +20,47 @@ static const char * const knobs[] = {
 	THP "hugepages-16kB/enabled",
 	FOLIO_64K "enabled",
 	FOLIO_64K "shmem_enabled",
+	ZSWAP_PARAM "compressor",
 	"/sys/kernel/mm/ksm/run",
+	"/sys/kernel/mm/lru_gen/enabled",
 	"/proc/sys/vm/page-cluster",
+	"/proc/sys/vm/overcommit_memory",
+	"/proc/sys/vm/overcommit_ratio",
+	CPU "1/online",
 };
 
 static char knob_values[ARRAY_SIZE(knobs)][64];
 static pid_t knobs_pid;
 
+/* What @knob is set to, "" if it can't be read. */
+static void read_knob(const char *knob, char *value, size_t size)
+{
+	char text[128] = "", *start;
+
+	if (read_file(knob, text, sizeof(text)) <= 0)
+		text[0] = 0;
+	/* Of several words, the one in brackets */
+	start = strchr(text, '[');
+	start = start ? start + 1 : text;
+	start[strcspn(start, "]\n")] = 0;
+	snprintf(value, size, "%s", start);
+}
+
 __attribute__((constructor)) static void save_knobs(void)
 {
 	knobs_pid = getpid();
-	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
-		char text[128] = "", *value = text, *chosen;
-
-		if (read_file(knobs[i], text, sizeof(text)) <= 0)
-			continue;
-		/* Of several words, the one in brackets */
-		chosen = strchr(text, '[');
-		if (chosen)
-			value = chosen + 1;
-		value[strcspn(value, "]\n")] = 0;
-		snprintf(knob_values[i], sizeof(knob_values[i]), "%s", value);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
+		read_knob(knobs[i], knob_values[i], sizeof(knob_values[i]));
 }
 
 /* Tests are children that _exit(): this is for the program that has started them. */
 __attribute__((destructor)) static void restore_knobs(void)
 {
+	char now[sizeof(knob_values[0])];
+
 	for (size_t i = 0; i < ARRAY_SIZE(knobs) && getpid() == knobs_pid; i++) {
-		if (knob_values[i][0])
+		read_knob(knobs[i], now, sizeof(now));
+		if (strcmp(now, knob_values[i]))
 			write_file(knobs[i], knob_values[i]);
 	}
 }

@@ -65,6 +65,7 @@ struct torture {
 	int calm;			/* no more chaos */
 	int stop;			/* workers verify everything and end */
 	int pause;			/* everybody stands still */
+	time_t lifted;			/* when limits were lifted */
 	int failed;
 	/*
 	 * Odd while reads of a device fail. A page may be unreadable only if this

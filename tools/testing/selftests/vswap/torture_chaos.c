@@ -115,6 +115,9 @@ static void run_limits(void)
 	while (doze(choose(800), "limit")) {
 		char cgroup[64];
 
+		/* Somebody wants to have reclaimed what is in the way */
+		if (time(NULL) - torture->lifted <= 1)
+			continue;
 		snprintf(cgroup, sizeof(cgroup), "%s",
 			 torture->worker[choose(torture->nr_workers)].cgroup);
 		if (cgroup[0])
@@ -147,10 +150,12 @@ static void lift(const char *cgroup)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		cgroup_write(cgroup, files[i], "max");
+	cgroup_write(cgroup, "memory.zswap.writeback", "1");
 }
 
 void lift_limits(void)
 {
+	torture->lifted = time(NULL);
 	each_cgroup(lift);
 }
 

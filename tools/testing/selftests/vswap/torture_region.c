@@ -363,7 +363,7 @@ void region_write_file(struct region *r, size_t i, size_t nr)
 		r->state[i].any = 1;
 		if (ret >= 0 || (errno != ENOMEM && !(errno == EIO && may_fail(&old)))) {
 			complain("%s: write of page %zu of region %d: %zd, %s", self->what, i,
-				 r->kind, ret, strerror(errno));
+				 r->kind, ret, ret < 0 ? strerror(errno) : "not all of it");
 			return;
 		}
 		region_drop(r, i, 1);
@@ -405,7 +405,7 @@ static int open_tmpfs(void)
 	snprintf(path, sizeof(path), TORTURE_TMPFS "/%s/%d", pick(dirs), getpid());
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	/* Where allocations fail, it may take more than one try */
-	while (unlink(path) && errno != ENOENT)
+	while (unlink(path) && errno == ENOMEM)
 		;
 	return fd;
 }

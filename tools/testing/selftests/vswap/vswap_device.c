@@ -923,6 +923,8 @@ VSWAP_TEST(vswap_device, swapoff)
 		close(go[1]);
 		if (read(go[0], &c, 1))
 			_exit(2);
+		if (count_swapped(p, nr) != nr)
+			_exit(3);
 		_exit(check_region(p, nr, PATTERN_ANY, 3) != nr);
 	}
 	drop_swap_cache(self->cgroup, nr);

@@ -392,6 +392,7 @@ VSWAP_TEST(vswap_memcg, cpu_off)
 
 	if (cpu_missing(1))
 		SKIP(return, "%s", cpu_missing(1));
+	ASSERT_GE(dying, 0);
 	snprintf(path, sizeof(path), "%s_cpu", self->cgroup);
 	for (int i = 0; i < 15; i++) {
 		ASSERT_EQ(charge_on_cpu(path, 1), 0);

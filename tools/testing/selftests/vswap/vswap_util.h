@@ -344,7 +344,8 @@ static inline const char *cpu_missing(int cpu)
 	char path[64];
 
 	snprintf(path, sizeof(path), CPU "%d/online", cpu);
-	return access(path, W_OK) ? "no CPU that can be switched off" : NULL;
+	return access(path, W_OK) || read_num(path) != 1 ?
+	       "no CPU that can be switched off" : NULL;
 }
 
 static inline int switch_cpu(int cpu, bool on)
