@@ -625,7 +625,7 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
 	return nr;
 }
 
-/* The walk is for the OOM killer, which nobody is to wait for */
+/* All who are out of memory wait for the OOM killer meanwhile */
 #define VSWAP_WALK_SLOTS	(8UL << 20)
 
 /**
@@ -634,8 +634,8 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
  *
  * They are in no count of the cgroup, as they take nothing but their slots. Walks
  * clusters, whosever they are, with their locks, for some microseconds each, until
- * as many are found as have ever gone out. Looks at no more than 8 million slots, for
- * 32 GB: where there are more, some may not be counted.
+ * as many are found as have ever gone out. Looks at no more than 8 million slots:
+ * where there are more, some may not be counted.
  *
  * Context: May sleep. The caller makes sure that @root stays, and that its statistics
  * have been flushed.

@@ -129,6 +129,7 @@ bool vswap_fits_devices(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
 bool vswap_declines(struct folio *folio);
+void vswap_note_starved(struct folio *folio);
 void vswap_oom_victim_gone(struct task_struct *victim);
 void __vswap_note_taken(struct folio *folio, unsigned int nr_pages);
 void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages);
@@ -266,6 +267,10 @@ static inline void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 static inline bool vswap_declines(struct folio *folio)
 {
 	return false;
+}
+
+static inline void vswap_note_starved(struct folio *folio)
+{
 }
 
 static inline void vswap_oom_victim_gone(struct task_struct *victim)

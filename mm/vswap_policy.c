@@ -35,11 +35,14 @@
 /*
  * zswap is given up for as long as it has taken to find out that it takes nothing,
  * within these limits, so that at most half of the time goes to trying, unless trying
- * takes longer than the longest. That it is for if it was for who would be OOM-killed:
- * others may still be at it.
+ * takes longer than the longest. If it was for who would be OOM-killed, for some times
+ * as long: others may still be at it, or be tried meanwhile, and who is to be killed
+ * may take a while to go. Not for much longer, as nobody may have to be killed, if
+ * memory is freed, and what it is used for next may compress.
  */
 #define VSWAP_GIVE_UP_MIN	HZ
 #define VSWAP_GIVE_UP_MAX	(10 * HZ)
+#define VSWAP_GIVE_UP_LAST	4
 
 /*
  * Hot pages have their turn when the others are tried for the second time, but the OOM
@@ -58,10 +61,10 @@
 #define VSWAP_OFF_LRU		min_t(unsigned long, PTRS_PER_PTE, 512)
 
 /*
- * What a last trial has found out is no reason to kill another one: tasks that the OOM
- * killer has killed and that have gone since the system was booted, and one. A cgroup
- * notes what the count was with the last one in it or below: kills elsewhere do not
- * matter to it.
+ * What a last trial has found out is no reason to kill another one: how many times
+ * memory of the OOM killer's victims has become free since the system was booted, and
+ * one. A cgroup notes what the count was the last time in it or below: kills elsewhere
+ * do not matter to it.
  */
 static unsigned long vswap_victims = 1;
 static DEFINE_SPINLOCK(vswap_victims_lock);	/* has them noted in their order */
@@ -213,7 +216,8 @@ static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 /*
  * Is it a trial for who would be OOM-killed? It was restarted for that, and who is in
  * need does not pause: @restarted is when it has last been seen to go on, or 0. When it
- * has failed, @given_up is the vswap_victims of then, and it is 0 after any other trial.
+ * has failed, @given_up is vswap_victims as it was at its begin, and it is 0 after any
+ * other trial.
  */
 static bool vswap_is_last_trial(struct vswap_trial *trial, unsigned long now)
 {
@@ -240,8 +244,10 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	last = vswap_is_last_trial(trial, now);
 
 	declined = atomic_long_add_return(nr_pages, &trial->declined);
-	if (declined == nr_pages)
+	if (declined == nr_pages) {
 		WRITE_ONCE(trial->since, now);
+		WRITE_ONCE(trial->victims, READ_ONCE(vswap_victims));
+	}
 	if (declined < VSWAP_OFF_LRU)
 		return;
 	size = vswap_nr_anon(memcg, nid);
@@ -252,11 +258,11 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 
 	/* Each that comes here has seen enough of them, whoever else has, too */
 	atomic_long_set(&trial->declined, 0);
-	pause = clamp(last ? 4 * took : took, (unsigned long)VSWAP_GIVE_UP_MIN,
+	pause = clamp(last ? VSWAP_GIVE_UP_LAST * took : took, (unsigned long)VSWAP_GIVE_UP_MIN,
 		      (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
 	WRITE_ONCE(trial->restarted, 0);
-	WRITE_ONCE(trial->given_up, last ? READ_ONCE(vswap_victims) : 0);
+	WRITE_ONCE(trial->given_up, last ? READ_ONCE(trial->victims) : 0);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
 }
@@ -264,13 +270,15 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 static void vswap_restart_trial(struct vswap_trial *trial)
 {
 	atomic_long_set(&trial->declined, 0);
+	WRITE_ONCE(trial->starved, 0);
 	WRITE_ONCE(trial->restarted, jiffies ?: 1);
 	WRITE_ONCE(trial->until, 0);
 }
 
 /*
  * Have all be tried where zswap was given up, but not for who would be OOM-killed: not
- * as long as nobody was, in @root or below.
+ * as long as nobody was, in @root or below. Where there was no memory to try more, it
+ * is not to be spared any more.
  */
 static void vswap_try_again(struct mem_cgroup *root)
 {
@@ -286,8 +294,13 @@ static void vswap_try_again(struct mem_cgroup *root)
 	do {
 		for_each_node_state(nid, N_MEMORY) {
 			trial = vswap_trial(memcg, nid);
-			if (!trial || !READ_ONCE(trial->until))
+			if (!trial)
 				continue;
+			if (!READ_ONCE(trial->until)) {
+				if (READ_ONCE(trial->starved))
+					vswap_restart_trial(trial);
+				continue;
+			}
 			given_up = READ_ONCE(trial->given_up);
 			if (!given_up || last > given_up)
 				vswap_restart_trial(trial);
@@ -378,7 +391,26 @@ bool vswap_declines(struct folio *folio)
 }
 
 /**
- * vswap_oom_victim_gone - Note that the memory of the OOM killer's victim is free.
+ * vswap_note_starved - Note that there was no memory for slots, as reserves are spared.
+ * @folio: folio that was to get them.
+ *
+ * Before the OOM killer is called they are not.
+ *
+ * Context: The caller holds the folio lock. Does not sleep.
+ */
+void vswap_note_starved(struct folio *folio)
+{
+	struct vswap_trial *trial;
+
+	rcu_read_lock();
+	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
+	if (trial)
+		WRITE_ONCE(trial->starved, 1);
+	rcu_read_unlock();
+}
+
+/**
+ * vswap_oom_victim_gone - Note that memory of the OOM killer's victim has become free.
  * @victim: the task that was killed.
  *
  * Whoever needs memory next in its cgroup has other pages, which zswap may take. What

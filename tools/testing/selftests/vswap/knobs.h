@@ -60,7 +60,7 @@ __attribute__((destructor)) static void restore_knobs(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(knobs) && getpid() == knobs_pid; i++) {
 		read_knob(knobs[i], now, sizeof(now));
-		if (strcmp(now, knob_values[i]))
+		if (knob_values[i][0] && strcmp(now, knob_values[i]))
 			write_file(knobs[i], knob_values[i]);
 	}
 }

@@ -312,6 +312,8 @@ VSWAP_TEST(vswap_memcg, all_active)
 	char path[sizeof(self->cgroup) + 16];
 	pid_t pid;
 
+	/* The multi-gen LRU has no such lists */
+	write_file("/sys/kernel/mm/lru_gen/enabled", "n");
 	snprintf(path, sizeof(path), "%s_active", self->cgroup);
 	for (int i = 0; i < 5; i++) {
 		ASSERT_EQ(mkdir(path, 0755), 0);
