@@ -5,7 +5,11 @@
  */
 #define _GNU_SOURCE
 #include <linux/falloc.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 #include "knobs.h"
@@ -302,6 +306,109 @@ VSWAP_TEST(vswap_kill, freed_and_filled)
 	close(go[0]);
 	close(go[1]);
 	close(ready[0]);
+	while (rmdir(cgroup) && errno == EBUSY)
+		usleep(10000);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* Write to @fd a page that nobody ever fills in, with the file locked meanwhile. */
+static pid_t start_locking(int fd, int *ready)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	pid_t pid = fork();
+
+	if (!pid) {
+		int uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
+		char *p = map_region(1, false);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		reg.range.start = (unsigned long)p;
+		reg.range.len = page_size;
+		if (ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg) ||
+		    write(ready[1], "", 1) != 1)
+			_exit(1);
+		_exit(write(fd, p, page_size) != 1);
+	}
+	return pid;
+}
+
+static void *write_one(void *fd)
+{
+	return (void *)write((long)fd, "", 1);
+}
+
+/* In @cgroup, @nr pages of random data, with a thread that waits for the lock of @fd. */
+static pid_t start_waiting(const char *cgroup, size_t nr, int fd, int *ready)
+{
+	pid_t pid = fork();
+	pthread_t thread;
+
+	if (!pid) {
+		char *p = map_region(nr, false);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (cgroup_write(cgroup, "cgroup.procs", "0") ||
+		    write_file("/proc/self/oom_score_adj", "1000"))
+			_exit(1);
+		fill_region(p, nr, PATTERN_RANDOM, 11);
+		if (pthread_create(&thread, NULL, write_one, (void *)(long)fd) ||
+		    write(ready[1], "", 1) != 1)
+			_exit(2);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/*
+ * Who has been killed can't go, so that the OOM reaper frees the memory in the end. What
+ * comes in its place does compress.
+ */
+VSWAP_TEST(vswap_kill, reaped)
+{
+	const size_t nr = 3072, nr_random = 2048, nr_word = 4096;
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC), uffd, ready[2], status;
+	long kills = vm_events("oom_kill");
+	pid_t locker, victim, pid;
+	char cgroup[64], c;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(pipe(ready), 0);
+	uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd");
+	close(uffd);
+	locker = start_locking(fd, ready);
+	EXPECT_EQ(read(ready[0], &c, 1), 1);
+	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_reaped_%d", getpid());
+	ASSERT_EQ(mkdir(cgroup, 0755), 0);
+	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "20M"), 0);
+	victim = start_waiting(cgroup, nr, fd, ready);
+	EXPECT_EQ(read(ready[0], &c, 1), 1);
+	pid = fork();
+	if (!pid) {
+		char *p = map_region(nr_random, false), *q = map_region(nr_word, false);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (cgroup_write(cgroup, "cgroup.procs", "0"))
+			_exit(1);
+		fill_region(p, nr_random, PATTERN_RANDOM, 12);
+		fill_region(q, nr_word, PATTERN_WORD, 13);
+		_exit(check_region(p, nr_random, PATTERN_RANDOM, 12) != nr_random ||
+		      check_region(q, nr_word, PATTERN_WORD, 13) != nr_word ? 2 : 0);
+	}
+	EXPECT_EQ(wait_child(pid), 0);
+	EXPECT_EQ(vm_events("oom_kill") - kills, 1);
+	/* Not gone before */
+	EXPECT_EQ(waitpid(victim, &status, WNOHANG), 0);
+	kill(locker, SIGKILL);
+	wait_child(locker);
+	status = wait_child(victim);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	close(ready[0]);
+	close(ready[1]);
+	close(fd);
 	while (rmdir(cgroup) && errno == EBUSY)
 		usleep(10000);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
