@@ -10,6 +10,19 @@ SCRIPTS := scripts
 export BUILD FLAVOR SRC KERNEL_SOURCE VSWAP_CACHE JOBS PARALLEL TESTS
 export TIME SEED CPUS WITHOUT
 
+# What a goal would ignore is a mistake. Where the environment has it, it may be meant
+# for another one.
+takes-FLAVOR := torture cram shell kernel
+takes-TESTS := test test-all
+takes-TIME := torture test test-all
+takes-SEED := $(takes-TIME)
+takes-CPUS := $(takes-TIME)
+takes-WITHOUT := $(takes-TIME)
+refuse = $(foreach g,$(or $(MAKECMDGOALS),help),$(if $(filter $(g),$(takes-$(1))),,\
+	$(error make $(g) takes no $(1); it is for: $(takes-$(1)))))
+$(foreach v,FLAVOR TESTS TIME SEED CPUS WITHOUT,\
+	$(if $(filter command,$(origin $(v))),$(call refuse,$(v))))
+
 .PHONY: help run test test-all torture cram shell kernel tree refresh series check bisect bench clean
 
 help:

@@ -7,6 +7,13 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/arguments.sh
 . "$top/scripts/arguments.sh"
 
+# What a script is for stands at its head
+case "${1:-}" in -h | --help)
+	sed -n '3,/^[^#]/{ /^# shellcheck/d; s/^# \?//p }' "$0"
+	exit
+	;;
+esac
+
 build=${BUILD:-$top/build}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)

@@ -3,6 +3,12 @@
 # Boot a flavour's kernel in QEMU and run one job in it.
 # usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-e FILE]... [-x] [-i] [-o] FLAVOR JOB
 #
+# FLAVOR	a kernel that is there, see make kernel
+# JOB		shell, kselftest or another one of scripts/guest/
+# -m MEM	memory, 512M by default; a number without a unit is in MB
+# -c CPUS	how many CPUs, 2 by default
+# -t SECONDS	after which it is ended, 600 by default
+# -a APPEND	to the kernel command line
 # -d DISK_MB	an empty disk
 # -f FILE	a file as a disk; it is kept
 # -e FILE	a file that the guest finds in /tests
@@ -43,6 +49,10 @@ done
 shift $((OPTIND - 1))
 [ $# -eq 2 ] || usage
 flavor=$1 job=$2
+[ "$job" = shell ] || [ -f "$top/scripts/guest/$job.sh" ] ||
+	wrong "$job is no job: $(cd "$top/scripts/guest" && printf '%s ' *.sh | sed 's/\.sh//g')shell"
+[ -f "$build/$flavor/arch/x86/boot/bzImage" ] ||
+	wrong "no kernel of FLAVOR=$flavor is there, see make kernel; flavours: $(flavors | paste -sd ' ')"
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
 trap 'end_machine; rm -rf "$dir"' EXIT

@@ -18,6 +18,10 @@ changes=$(git status --porcelain --untracked-files=normal)
 [ -z "$changes" ] ||
 	die "$dir has changes that are not committed, nor ignored by its .gitignore:"$'\n'"$changes"
 
+fixups=$(git log --format='%h %s' base..HEAD | grep -E '^[^ ]+ (fixup|squash|amend)! ') || :
+[ -z "$fixups" ] ||
+	die "$dir has commits that belong into others, see git rebase --autosquash:"$'\n'"$fixups"
+
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/patches"
@@ -86,7 +90,8 @@ if [ -f "$record" ]; then
 	lost=$(undone)
 	[ -z "$lost" ] || die "Edited in $top since the tree was made, and not what is in $dir:
 $lost
-Commit these edits there, or remove $(realpath "$record") to undo them."
+Commit these edits there. To lose them instead, remove $(realpath "$record"), which has the
+sums of all files as they were."
 else
 	echo "$dir: what it was made from is unknown, later edits of $top are undone" >&2
 fi

@@ -30,6 +30,10 @@ run()
 	# shellcheck disable=SC2254
 	case ${1%.sh} in ${only:-*}) ;; *) return 0 ;; esac
 	case ",$skip," in *",${1%.sh},"*) return 0 ;; esac
+	if [ -n "$one$variant" ]; then
+		"./$1" -l >/tmp/list 2>&1
+		grep -q "\b$one\b" /tmp/list && grep -q "\b$variant\b" /tmp/list || return 0
+	fi
 	nr=$((nr + 1))
 	[ -z "$shard" ] || [ $((nr % ${shard#*/})) -eq $((${shard%/*} % ${shard#*/})) ] || return 0
 	echo "# vswap: $1"
@@ -132,7 +136,7 @@ for t in vswap_*; do
 		run "$t"
 	fi
 done
-[ $nr -gt 0 ] || { echo "not ok there is no test $only"; rc=1; }
+[ $nr -gt 0 ] || { echo "not ok there is no test ${only:-*} $one $variant"; rc=1; }
 validate
 cgroups_go
 [ "$only" = vswap_oom ] || scan_for_leaks
