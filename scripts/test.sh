@@ -35,7 +35,7 @@ may_be_skipped()
 	cram) with+='|no fault injection' ;;
 	debug*) with+='|no memory is left for it, see cram=' ;;
 	uml) with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'
-		with+='|no (ext4|KSM|userfaultfd that moves|(transparent )?huge pages|large folios)'
+		with+='|no (ext4|KSM|userfaultfd( that moves)?|(transparent )?huge pages|large folios)'
 		with+='|no (tmpfs with huge pages|CPU that can be switched off)' ;;
 	uml-kunit) with='large folios are split before swapping' ;;
 	*) with+='|no memory is left for it, see cram=|no fault injection' ;;
