@@ -673,7 +673,8 @@ static bool why_seen(const char *why)
 	return false;
 }
 
-VSWAP_TEST(vswap_headroom, cells)
+/* All of the cells take minutes on a debug kernel that is alone, and it may not be */
+TEST_F_TIMEOUT(vswap_headroom, cells, 2400)
 {
 	static bool seen[NR_AXES + 1][NR_AXES][4][4];
 	struct headroom *h = &self->h;
