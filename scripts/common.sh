@@ -7,9 +7,14 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/arguments.sh
 . "$top/scripts/arguments.sh"
 
-# What a script is for stands at its head
-case "${1:-}" in -h | --help)
+# What a script is for, and how it is called, stands at its head
+show_head()
+{
 	sed -n '3,/^[^#]/{ /^# shellcheck/d; s/^# \?//p }' "$0"
+}
+
+case "${1:-}" in -h | --help)
+	show_head
 	exit
 	;;
 esac

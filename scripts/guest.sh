@@ -26,12 +26,12 @@
 
 usage()
 {
-	sed -n '3,/^# shellcheck/{ /^# shellcheck/d; s/^# \?//p }' "$0" >&2
+	show_head >&2
 	exit 2
 }
 
 mem=512M cpus=2 limit=600 append='' disks=() files=() extra=() cxl='' icount=() off=''
-while getopts m:c:t:a:d:f:e:xioh opt; do
+while getopts m:c:t:a:d:f:e:xio opt; do
 	case $opt in
 	m) mem=$OPTARG ;;
 	c) cpus=$OPTARG ;;
