@@ -161,17 +161,29 @@ VSWAP_TEST(vswap_kill, spared_zeroes)
 	spare(_metadata, self, PATTERN_ZERO);
 }
 
+/* fork() into @cgroup, of a child that goes with its parent. */
+static pid_t fork_into(const char *cgroup, const char *oom_score_adj)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (cgroup_write(cgroup, "cgroup.procs", "0") ||
+	    write_file("/proc/self/oom_score_adj", oom_score_adj))
+		_exit(1);
+	return 0;
+}
+
 /* In @cgroup, fill @nr pages, and again with what compresses as soon as that is asked for. */
 static pid_t start_filling(const char *cgroup, size_t nr, int *go, int *ready)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_into(cgroup, "0");
 	char c;
 
 	if (!pid) {
 		char *p = map_region(nr, false);
 
-		if (cgroup_write(cgroup, "cgroup.procs", "0"))
-			_exit(1);
 		fill_region(p, nr, PATTERN_RANDOM, 7);
 		if (!go)
 			_exit(0);
@@ -235,16 +247,12 @@ VSWAP_TEST(vswap_kill, beside_sibling)
 /* In @cgroup and not to be killed, fill @nr pages; then @drop of them go when asked for. */
 static pid_t start_unkillable(const char *cgroup, size_t nr, size_t drop, int *go, int *ready)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_into(cgroup, "-1000");
 	char c;
 
 	if (!pid) {
 		char *p = map_region(nr, false);
 
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (cgroup_write(cgroup, "cgroup.procs", "0") ||
-		    write_file("/proc/self/oom_score_adj", "-1000"))
-			_exit(1);
 		fill_region(p, nr, PATTERN_RANDOM, 9);
 		if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(2);
@@ -289,12 +297,10 @@ VSWAP_TEST(vswap_kill, freed_and_filled)
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
 	/* What was found out counts for four times as long as that has taken, within limits */
 	usleep(1000 * ((4 * took > max_pause ? max_pause : 4 * took) + min_pause + 500));
-	pid = fork();
+	pid = fork_into(cgroup, "0");
 	if (!pid) {
 		char *p = map_region(640, false);
 
-		if (cgroup_write(cgroup, "cgroup.procs", "0"))
-			_exit(1);
 		fill_region(p, 640, PATTERN_WORD, 10);
 		_exit(check_region(p, 640, PATTERN_WORD, 10) != 640);
 	}
@@ -341,16 +347,12 @@ static void *write_one(void *fd)
 /* In @cgroup, @nr pages of random data, with a thread that waits for the lock of @fd. */
 static pid_t start_waiting(const char *cgroup, size_t nr, int fd, int *ready)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_into(cgroup, "1000");
 	pthread_t thread;
 
 	if (!pid) {
 		char *p = map_region(nr, false);
 
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (cgroup_write(cgroup, "cgroup.procs", "0") ||
-		    write_file("/proc/self/oom_score_adj", "1000"))
-			_exit(1);
 		fill_region(p, nr, PATTERN_RANDOM, 11);
 		if (pthread_create(&thread, NULL, write_one, (void *)(long)fd) ||
 		    write(ready[1], "", 1) != 1)
@@ -386,13 +388,10 @@ VSWAP_TEST(vswap_kill, reaped)
 	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "20M"), 0);
 	victim = start_waiting(cgroup, nr, fd, ready);
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
-	pid = fork();
+	pid = fork_into(cgroup, "0");
 	if (!pid) {
 		char *p = map_region(nr_random, false), *q = map_region(nr_word, false);
 
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (cgroup_write(cgroup, "cgroup.procs", "0"))
-			_exit(1);
 		fill_region(p, nr_random, PATTERN_RANDOM, 12);
 		fill_region(q, nr_word, PATTERN_WORD, 13);
 		_exit(check_region(p, nr_random, PATTERN_RANDOM, 12) != nr_random ||
