@@ -42,6 +42,7 @@ run()
 	"./$1" ${one:+-t "$one"} ${variant:+-v "$variant"}
 	status=$?
 	echo "# ${1%.sh}: $(($(date +%s) - start)) s"
+	[ "$(nr_dying)" -le "$dying" ] || echo "# cgroups that have not gone yet: $(nr_dying)"
 	surroundings >/tmp/after
 	if ! diff /tmp/before /tmp/after >/tmp/left; then
 		sed 's/^/# /' /tmp/left
@@ -106,7 +107,9 @@ mode_of_command_line()
 	fi
 }
 
-# Cgroups that have been removed go when nothing of theirs is left.
+# Cgroups that have been removed go when nothing of theirs is left. A page that reclaim had
+# locked when its process exited stays in the swap cache until reclaim comes by again, and
+# its cgroup with it; that is so without virtual slots, too.
 nr_dying()
 {
 	sed -n 's/^nr_dying_subsys_memory //p' /sys/fs/cgroup/cgroup.stat
@@ -114,9 +117,14 @@ nr_dying()
 
 cgroups_go()
 {
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for i in 1 2 3 4 5 6 7 8 9 10; do
 		echo 3 >/proc/sys/vm/drop_caches
 		[ "$(nr_dying)" -gt "$dying" ] || { echo "ok no cgroup is left"; return 0; }
+		if [ "$i" -ge 5 ]; then
+			echo "# $(nr_dying) cgroups are left, $dying before:" \
+				"$(grep -E '^slots_(used|cached) ' /sys/kernel/debug/vswap/stats | tr '\n' ' ')"
+			echo "1G swappiness=max" 2>/dev/null >/sys/fs/cgroup/memory.reclaim
+		fi
 		sleep 1
 	done
 	echo "not ok no cgroup is left # $(nr_dying), $dying before"

@@ -117,14 +117,17 @@ VSWAP_TEST(vswap_paths, madvise)
 VSWAP_TEST(vswap_paths, no_readahead)
 {
 	char *p = map_region(NR, false);
+	long cached;
 
 	fill_region(p, NR, PATTERN_QUARTER, 4);
 	ASSERT_EQ(swap_out(p, NR), NR);
+	/* Others have pages, too, that have been out and only read since */
+	cached = vswap_stat("slots_cached");
 	for (int i = 0; i < NR; i += 16)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
 					  PATTERN_QUARTER, 4, i));
 	EXPECT_EQ(count_swapped(p, NR), NR - NR / 16);
-	EXPECT_LE(vswap_stat("slots_cached"), NR / 16);
+	EXPECT_LE(vswap_stat("slots_cached"), cached + NR / 16);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
