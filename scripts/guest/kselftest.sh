@@ -42,7 +42,8 @@ run()
 	"./$1" ${one:+-t "$one"} ${variant:+-v "$variant"}
 	status=$?
 	echo "# ${1%.sh}: $(($(date +%s) - start)) s"
-	[ "$(nr_dying)" -le "$dying" ] || echo "# cgroups that have not gone yet: $(nr_dying)"
+	left=$(nr_dying)
+	[ "$left" -le "$dying" ] || echo "# $((left - dying)) cgroups have not gone yet"
 	surroundings >/tmp/after
 	if ! diff /tmp/before /tmp/after >/tmp/left; then
 		sed 's/^/# /' /tmp/left

@@ -142,26 +142,34 @@ VSWAP_TEST(vswap_latency, stats)
 /* Usage goes down and comes back just when the device is about to shrink. */
 VSWAP_TEST(vswap_latency, toggle)
 {
-	const int rounds = some(16, 4), kept = 4, max_regions = 256;
-	char *regions[256] = {};
-	struct cost cost = {};
-	long shrink = vswap_stat("shrink");
+	const int rounds = some(16, 4), max_regions = 512, checked = 4;
+	int kept = checked;
+	char *regions[512] = {};
+	struct cost cost = {}, first = {};
+	long shrink;
 
 	if (access(THP "enabled", W_OK))
 		SKIP(return, "no huge pages");
-	/* These stay where they are, first of all, and the others come and go */
-	swap_out_regions(regions, kept, 0, &cost);
+	/* What others have left is given back first, down to the last slot that is in use */
+	for (int i = 0; i < 100 && vswap_stat("clusters") > kept * REGION_HUGE; i++)
+		usleep(100000);
+	if (vswap_stat("clusters") >= kept * REGION_HUGE)
+		kept = vswap_stat("clusters") / REGION_HUGE + 1;
+	ASSERT_LE(kept, max_regions / 2);
+	/* These stay where they are, and others come and go beyond all that is there */
+	swap_out_regions(regions, kept, 0, &first);
+	shrink = vswap_stat("shrink");
 	for (int round = 0; round < rounds; round++) {
 		double freed;
 
-		swap_out_regions(regions + kept, 16 - kept, 0, &cost);
+		swap_out_regions(regions + kept, 12, 0, &cost);
 		free_regions(regions + kept, max_regions - kept);
 		/* Clusters are given back from one second on, or two */
 		freed = now();
 		usleep(round % 2 ? 1950000 : 950000);
 		swap_out_regions(regions + kept, max_regions - kept,
 				 freed + (round % 2 ? 2.3 : 1.3), &cost);
-		for (int i = 0; i < kept; i++)
+		for (int i = 0; i < checked; i++)
 			check_zero(_metadata, regions[i]);
 	}
 
