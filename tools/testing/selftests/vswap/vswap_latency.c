@@ -142,22 +142,21 @@ VSWAP_TEST(vswap_latency, stats)
 /* Usage goes down and comes back just when the device is about to shrink. */
 VSWAP_TEST(vswap_latency, toggle)
 {
-	const int rounds = some(16, 4), max_regions = 512, checked = 4;
-	int kept = checked;
+	const int rounds = some(16, 4), max_regions = 512;
 	char *regions[512] = {};
-	struct cost cost = {}, first = {};
+	struct cost cost = {};
 	long shrink;
+	int kept;
 
 	if (access(THP "enabled", W_OK))
 		SKIP(return, "no huge pages");
-	/* What others have left is given back first, down to the last slot that is in use */
-	for (int i = 0; i < 100 && vswap_stat("clusters") > kept * REGION_HUGE; i++)
+	/* Much that others have left is given back first, down to the last slot in use */
+	for (int i = 0; i < 100 && vswap_stat("clusters") > 8 * REGION_HUGE; i++)
 		usleep(100000);
-	if (vswap_stat("clusters") >= kept * REGION_HUGE)
-		kept = vswap_stat("clusters") / REGION_HUGE + 1;
+	kept = vswap_stat("clusters") / REGION_HUGE + 4;
 	ASSERT_LE(kept, max_regions / 2);
 	/* These stay where they are, and others come and go beyond all that is there */
-	swap_out_regions(regions, kept, 0, &first);
+	swap_out_regions(regions, kept, 0, &cost);
 	shrink = vswap_stat("shrink");
 	for (int round = 0; round < rounds; round++) {
 		double freed;
@@ -169,7 +168,7 @@ VSWAP_TEST(vswap_latency, toggle)
 		usleep(round % 2 ? 1950000 : 950000);
 		swap_out_regions(regions + kept, max_regions - kept,
 				 freed + (round % 2 ? 2.3 : 1.3), &cost);
-		for (int i = 0; i < checked; i++)
+		for (int i = 0; i < kept; i++)
 			check_zero(_metadata, regions[i]);
 	}
 

@@ -117,12 +117,11 @@ VSWAP_TEST(vswap_paths, madvise)
 VSWAP_TEST(vswap_paths, no_readahead)
 {
 	char *p = map_region(NR, false);
-	long cached;
+	/* Others have pages, too, that have been out and only read since */
+	long cached = vswap_stat("slots_cached");
 
 	fill_region(p, NR, PATTERN_QUARTER, 4);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	/* Others have pages, too, that have been out and only read since */
-	cached = vswap_stat("slots_cached");
 	for (int i = 0; i < NR; i += 16)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size,
 					  PATTERN_QUARTER, 4, i));
