@@ -3,7 +3,7 @@
 # Everything that can be tested, as KTAP, a table of the parts, what has failed, and one
 # line with the sum at the end. TESTS picks some of what is in $usual and $long below; --all is
 # the first two, and has the guests run what their tests leave out as too long otherwise,
-# and the debug kernel all of the tests.
+# and the debug kernel and MGLRU all of the tests.
 # usage: test.sh [--all]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -13,15 +13,17 @@
 usual="check series off builds uml run kunit zswap memsw hibernate release cram torture debug"
 long="bisect"
 
-# What takes ten minutes and more on the debug kernel
+# What takes ten minutes and more on the debug kernel, and what goes the same ways with
+# either kind of LRU
 long_debug="skip=vswap_headroom,vswap_isolation"
+lru_alike="skip=vswap_backends,vswap_error,vswap_io_matrix,vswap_knobs,vswap_overcommit,vswap_swapon"
 
 tests=${TESTS:-$usual}
 scale=1
 if [ "${1:-}" = --all ]; then
 	tests=${TESTS:-$usual $long}
 	export VSWAP_ALL=1
-	scale=4 long_debug=
+	scale=4 long_debug='' lru_alike=''
 fi
 
 # Why a test may be skipped in this part; any other reason is a failure, as what the
@@ -176,12 +178,12 @@ add_part kernel "" "$s/cram-sim.sh" vswap
 add_part kernel-uml "" nice -n 5 "$s/kunit-uml.sh" build
 
 t debug debug-1 "$debug" guest "kselftests, debug kernel, 1 of 2" 3600 \
-	-m 1G -a "shard=1/2 $long_debug" debug kselftest
+	-m 640M -a "shard=1/2 $long_debug" debug kselftest
 t debug debug-2 "$debug" guest "kselftests, debug kernel, 2 of 2" 3600 \
-	-m 1G -a "shard=2/2 $long_debug" debug kselftest
+	-m 640M -a "shard=2/2 $long_debug" debug kselftest
 # Of what is left out above the only one that needs fault injection
 t debug debug-spoilt "$debug" guest "isolation, debug kernel" 900 \
-	-m 1G -a "only=vswap_isolation variant=spoilt" debug kselftest
+	-m 640M -a "only=vswap_isolation variant=spoilt" debug kselftest
 t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
@@ -195,7 +197,7 @@ t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \
 t release release "$release" guest "kselftests, release kernel" 1800 \
 	-m 512M -a "vswap vswap=nonsense" vswap kselftest
 t release mglru "$release" guest "kselftests, release kernel, MGLRU" 1800 \
-	-m 512M -a "lru=mglru vswap=always" vswap kselftest
+	-m 512M -a "lru=mglru vswap=always $lru_alike" vswap kselftest
 t uml uml "kernel-uml initramfs" suite "kselftests, User Mode Linux" \
 	"$s/uml.sh" -t $((scale * 1800)) kselftest
 t uml uml-kunit kernel-uml suite "KUnit, User Mode Linux" "$s/kunit-uml.sh" exec

@@ -8,8 +8,8 @@
 #include "disk.h"
 #include "knobs.h"
 
-#define NR	640		/* more than a cluster */
-#define NR_DISK	1280UL
+#define NR	576		/* more than a cluster */
+#define NR_DISK	1152UL
 
 enum kind { KIND_RAM, KIND_ZRAM, KIND_FILE, KIND_DISCARD, KIND_ROTATING };
 

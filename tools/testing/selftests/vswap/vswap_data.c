@@ -71,9 +71,10 @@ VSWAP_TEST(vswap_data, compressed)
 /* A page that changes its kind drops what backed it before. */
 VSWAP_TEST(vswap_data, rewrite)
 {
+	const int rounds = debug_few(6, 3);
 	char *p = map_region(NR, false);
 
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < rounds; i++) {
 		fill_region(p, NR, i % 3, i);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		/* Read some, so that the slot's folio is clean or gone */

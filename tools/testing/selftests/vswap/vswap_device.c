@@ -908,7 +908,7 @@ VSWAP_TEST(vswap_device, swapoff)
 {
 	size_t nr = 4 * NR;
 	char *p = map_region(nr, false);
-	int go[2], status, nr_children = 12;
+	int go[2], status, nr_children = debug_few(12, 4);
 	long slots, in, io;
 	char c;
 
@@ -1097,7 +1097,7 @@ VSWAP_TEST(vswap_device, both_kinds)
 	for (int i = 0; i < nr_children; i++) {
 		pids[i] = fork();
 		if (!pids[i])
-			_exit(use_slots(i, 12));
+			_exit(use_slots(i, debug_few(12, 4)));
 	}
 	for (int i = 0; left; i++) {
 		pid_t pid = waitpid(-1, &status, WNOHANG);

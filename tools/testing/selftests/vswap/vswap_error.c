@@ -137,9 +137,10 @@ VSWAP_TEST(vswap_error, read)
 /* Out and in again and again: a page may not be to be read, but never is wrong. */
 static int load(int seed)
 {
+	const int rounds = debug_few(20, 5);
 	char *p = map_region(NR, false);
 
-	for (int n = 0; n < 20; n++) {
+	for (int n = 0; n < rounds; n++) {
 		past_zswap(n % 4);
 		fill_region(p, NR, PATTERN_ANY, seed + n);
 		madvise(p, NR * page_size, MADV_PAGEOUT);

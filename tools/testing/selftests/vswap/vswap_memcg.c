@@ -231,12 +231,12 @@ VSWAP_TEST(vswap_memcg, tables)
 /* A cgroup that writes zeroes for ever is stopped by its own limit. */
 VSWAP_TEST(vswap_memcg, tables_limit)
 {
-	const long max = 4L << 20;
+	const long max = debug_few(4, 2) << 20;
 	/* What it can have if only the tables of swap entries and counts are charged */
 	const off_t bound = max / page_size * HUGE;
 	int fd = open_huge_file(), status;
 	long kills = read_key("/proc/vmstat", "oom_kill"), mine;
-	char child[sizeof(self->cgroup) + 16];
+	char child[sizeof(self->cgroup) + 16], limit[32];
 	struct stat st;
 	pid_t pid;
 
@@ -252,7 +252,8 @@ VSWAP_TEST(vswap_memcg, tables_limit)
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.subtree_control", "+memory"), 0);
 	ASSERT_EQ(mkdir(child, 0755), 0);
-	ASSERT_EQ(cgroup_write(child, "memory.max", "4M"), 0);
+	snprintf(limit, sizeof(limit), "%ld", max);
+	ASSERT_EQ(cgroup_write(child, "memory.max", limit), 0);
 	pid = fork();
 	if (!pid) {
 		if (cgroup_write(child, "cgroup.procs", "0"))
@@ -309,13 +310,14 @@ static void make_active(char *p, size_t nr)
  */
 VSWAP_TEST(vswap_memcg, all_active)
 {
+	const int rounds = debug_few(5, 2);
 	char path[sizeof(self->cgroup) + 16];
 	pid_t pid;
 
 	/* The multi-gen LRU has no such lists */
 	write_file("/sys/kernel/mm/lru_gen/enabled", "n");
 	snprintf(path, sizeof(path), "%s_active", self->cgroup);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < rounds; i++) {
 		ASSERT_EQ(mkdir(path, 0755), 0);
 		pid = fork();
 		if (!pid) {

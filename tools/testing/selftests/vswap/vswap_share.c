@@ -89,7 +89,7 @@ VSWAP_TEST(vswap_share, storm)
 	int nr = 12;
 
 	fill_region(p, NR, PATTERN_MIXED, 5);
-	for (int round = 0; round < 4; round++) {
+	for (int round = 0; round < debug_few(4, 2); round++) {
 		for (int i = 0; i < nr; i++) {
 			pid_t pid = fork();
 

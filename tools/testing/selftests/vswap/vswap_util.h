@@ -22,6 +22,7 @@
 #define VSWAP_VALIDATE	"/sys/kernel/debug/vswap/validate"
 #define ZSWAP_PARAM	"/sys/module/zswap/parameters/"
 #define ZSWAP_DEBUG	"/sys/kernel/debug/zswap/"
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define CGROUP		"/sys/fs/cgroup"
 #define CPU		"/sys/devices/system/cpu/cpu"
 
@@ -443,6 +444,15 @@ static inline bool run_all(void)
 	const char *all = getenv("VSWAP_ALL");
 
 	return all && atoi(all);
+}
+
+/*
+ * How many, or how often: @few where there are all checkers, which make everything take
+ * ten times as long, unless asked for all.
+ */
+static inline int debug_few(int all, int few)
+{
+	return run_all() || access(KMEMLEAK, F_OK) ? all : few;
 }
 
 static inline void set_zswap(const char *param, const char *value)
