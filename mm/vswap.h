@@ -154,6 +154,7 @@ static inline void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 
 /* Large folios that zswap takes in part: mm/vswap_split.c */
 bool vswap_split_helps(struct folio *folio);
+bool vswap_only_parts_leave(struct folio *folio);
 int vswap_keep(struct folio *folio, struct list_head *folio_list);
 
 /* The swap layer's side: mm/vswap.c */
@@ -287,6 +288,11 @@ static inline void vswap_note_taken(struct folio *folio, unsigned int nr_pages)
 }
 
 static inline bool vswap_split_helps(struct folio *folio)
+{
+	return false;
+}
+
+static inline bool vswap_only_parts_leave(struct folio *folio)
 {
 	return false;
 }

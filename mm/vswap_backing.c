@@ -7,9 +7,9 @@
  * its own:
  *
  * - While a folio is in the swap cache under a slot, only the holder of that
- *   folio's lock reads or changes the word, and while the folio is under
- *   writeback, only the end of the I/O changes it. The folio pins the slot and
- *   the slot its cluster, so the table does not go away.
+ *   folio's lock changes the word, and while the folio is under writeback, only
+ *   the end of the I/O does. The folio pins the slot and the slot its cluster, so
+ *   the table does not go away. Others may read it for a hint.
  *
  * - While no folio is there, the word does not change, until the last count of
  *   the slot goes and the slot is freed under the cluster lock.

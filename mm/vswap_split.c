@@ -55,6 +55,22 @@ bool vswap_split_helps(struct folio *folio)
 	       vswap_room_for_parts(folio, vswap_folio_room(folio));
 }
 
+/**
+ * vswap_only_parts_leave - Is what zswap has of a folio all of it that can leave?
+ * @folio: folio in the swap cache that zswap did not take as a whole.
+ *
+ * To look for slots of devices is to let go of what zswap has stored, in order to
+ * write all of the folio there.
+ *
+ * Context: The caller holds the folio lock. Does not sleep.
+ * Return: true if zswap has some pages, and devices have no room for the folio.
+ */
+bool vswap_only_parts_leave(struct folio *folio)
+{
+	return folio_test_large(folio) && vswap_pages_stored(folio) &&
+	       !vswap_fits_devices(folio);
+}
+
 /* Let go of what an earlier write has left behind the pages that zswap declined. */
 static void vswap_release_unstored(struct folio *folio)
 {

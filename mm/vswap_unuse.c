@@ -126,9 +126,9 @@ static void vswap_unuse_folio(struct vswap_unuse_batch *batch,
 }
 
 /* Queue the read of a page unless it is in the swap cache. */
-static struct folio *vswap_unuse_read(struct swap_io_ctx *io, swp_entry_t swp)
+static struct folio *vswap_unuse_read(struct swap_io_ctx *io, swp_entry_t swp, gfp_t gfp)
 {
-	return swap_cache_read_folio(io, swp, VSWAP_UNUSE_GFP,
+	return swap_cache_read_folio(io, swp, gfp,
 				     get_task_policy(current),
 				     NO_INTERLEAVE_INDEX, false);
 }
@@ -157,7 +157,7 @@ static struct folio *vswap_unuse_read_again(struct folio *folio)
 	folio_unlock(folio);
 	folio_put(folio);
 
-	folio = vswap_unuse_read(&io, swp);
+	folio = vswap_unuse_read(&io, swp, VSWAP_UNUSE_GFP);
 	swap_read_submit(&io);
 	if (folio) {
 		folio_lock(folio);
@@ -191,6 +191,25 @@ static void vswap_unuse_finish(struct vswap_unuse_batch *batch,
 
 	vswap_free_run(&batch->run);
 	batch->run.nr = 0;
+}
+
+/*
+ * Queue the read of one more page. Others wait for the pages that have been queued,
+ * which are locked: they are read before memory is reclaimed for this one.
+ */
+static struct folio *vswap_unuse_read_next(struct vswap_unuse_batch *batch,
+					   struct swap_info_struct *si, swp_entry_t swp)
+{
+	struct folio *folio;
+
+	if (batch->nr) {
+		folio = vswap_unuse_read(&batch->io, swp,
+					 VSWAP_UNUSE_GFP & ~__GFP_DIRECT_RECLAIM);
+		if (folio)
+			return folio;
+		vswap_unuse_finish(batch, si);
+	}
+	return vswap_unuse_read(&batch->io, swp, VSWAP_UNUSE_GFP);
 }
 
 static unsigned short vswap_unuse_owner(swp_entry_t swp)
@@ -255,7 +274,7 @@ static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 
 			if (vswap_unuse_later(batch, swp))
 				break;
-			folio = vswap_unuse_read(&batch->io, swp);
+			folio = vswap_unuse_read_next(batch, si, swp);
 			if (folio || swap_table_get_unpinned(slot) != swp_tb)
 				break;
 			err = vswap_unuse_no_memory(batch, si, swp);

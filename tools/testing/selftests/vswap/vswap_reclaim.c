@@ -174,6 +174,57 @@ VSWAP_TEST(vswap_reclaim, huge_swap_max_zero)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* Nothing is left, neither on the disks nor of pages that were on them. */
+static void check_left(struct __test_metadata *_metadata,
+		       struct _test_data_vswap_reclaim *self)
+{
+	for (int i = 0; i < 2; i++) {
+		if (disk_used(&self->disks[i]) >= 0)
+			EXPECT_EQ(disk_off(&self->disks[i]), 0);
+	}
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * A device that has room for some of its pages only takes from zswap nothing that it
+ * has stored of a huge page.
+ */
+VSWAP_TEST(vswap_reclaim, huge_nearly_full)
+{
+	const size_t nr = PER_HUGE / page_size, nr_disk = 2 * nr, nr_full = nr_disk - nr / 8;
+	const char *missing = disk_setup(&self->disks[0], 0, nr_disk);
+	char max[32], *p, *q;
+	long zswap;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	ASSERT_EQ(disk_on(&self->disks[0], 10), 0);
+	q = map_region(nr_full, false);
+	fill_region(q, nr_full, PATTERN_RANDOM, 7);
+	ASSERT_EQ(swap_out_past_zswap(q, nr_full), nr_full);
+	ASSERT_GE(disk_used(&self->disks[0]), nr_full);
+
+	p = map_region(nr, true);
+	fill_mostly(p, nr, 8);
+	zswap = vswap_stat("slots_zswap");
+	/* Near its limit, a page that can't be compressed is not kept in zswap */
+	snprintf(max, sizeof(max), "%ld",
+		 cgroup_read(self->cgroup, "memory.current") + (1L << 20));
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", max), 0);
+	madvise(p, nr * page_size, MADV_PAGEOUT);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	/* All but the one that can't be compressed */
+	EXPECT_GE(vswap_stat("slots_zswap"), zswap + nr - 1);
+	EXPECT_LE(disk_used(&self->disks[0]), nr_full + 1 + OWN_PAGES);
+	EXPECT_EQ(check_mostly(p, nr, 8), nr);
+	EXPECT_EQ(check_region(q, nr_full, PATTERN_RANDOM, 7), nr_full);
+	munmap(p, nr * page_size);
+	munmap(q, nr_full * page_size);
+	check_left(_metadata, self);
+}
+
 /* A folio is not split where that lets nothing be swapped out. */
 VSWAP_TEST(vswap_reclaim, no_split)
 {
@@ -238,17 +289,6 @@ static char *out_to_disk(struct __test_metadata *_metadata, const char *cgroup,
 static const char *two_disks(struct disk *disks)
 {
 	return disk_setup(&disks[0], 0, 3 * NR) ?: disk_setup(&disks[1], 1, 3 * NR);
-}
-
-/* Nothing is left, neither on the disks nor of pages that were on them. */
-static void check_left(struct __test_metadata *_metadata,
-		       struct _test_data_vswap_reclaim *self)
-{
-	for (int i = 0; i < 2; i++) {
-		if (disk_used(&self->disks[i]) >= 0)
-			EXPECT_EQ(disk_off(&self->disks[i]), 0);
-	}
-	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* What swapoff has moved to memory can be swapped out again: to another device, */
