@@ -65,6 +65,7 @@ VSWAP_TEST(vswap_kill, after_giving_up)
 VSWAP_TEST(vswap_kill, paged_out_by_others)
 {
 	const size_t nr = 256;
+	const int rounds = debug_few(100, 20);
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
 	long given_up = vswap_stat("give_up"), before;
 	char *buf = malloc(nr * page_size), other[128];
@@ -81,7 +82,7 @@ VSWAP_TEST(vswap_kill, paged_out_by_others)
 		if (cgroup_enter(other, sizeof(other), "vswap_kill_other"))
 			_exit(1);
 		/* Many times as much as the owner has of all kinds */
-		for (int i = 0; i < 100; i++) {
+		for (int i = 0; i < rounds; i++) {
 			madvise(p, nr * page_size, MADV_POPULATE_READ);
 			madvise(p, nr * page_size, MADV_PAGEOUT);
 		}
@@ -91,7 +92,7 @@ VSWAP_TEST(vswap_kill, paged_out_by_others)
 		_exit(0);
 	}
 	EXPECT_EQ(wait_child(pid), 0);
-	EXPECT_GT(declined(), before + 50 * (long)nr);
+	EXPECT_GT(declined(), before + rounds / 2 * (long)nr);
 	EXPECT_EQ(vswap_stat("give_up"), given_up);
 	EXPECT_GE(cgroup_read_key(self->cgroup, "memory.stat", "shmem"), nr * page_size);
 	free(buf);
