@@ -8,6 +8,9 @@
 #include "knobs.h"
 
 #define NR		64
+
+/* Of the first allocations each fails, or one of three unless asked for all */
+#define STEP		debug_few(1, 3)
 #define MAX_NTH		400
 
 FIXTURE(vswap_fault) {
@@ -130,14 +133,14 @@ VSWAP_TEST(vswap_fault, out_huge)
 
 	if (why)
 		SKIP(return, "%s", why);
-	for (int nth = 1; nth < 500; nth += nth < 32 ? 1 : nth / 4)
+	for (int nth = 1; nth < 500; nth += nth < 32 ? STEP : nth / 4)
 		EXPECT_TRUE(fail_huge(p, nr, nth, &nr_failed));
 	/* There are some allocations for each page */
-	EXPECT_GT(nr_failed, 32);
+	EXPECT_GT(nr_failed, 32 / STEP);
 	/* Which one is for the backing table changes with what caches have */
 	for (int i = 0; i < 512 && vswap_stat("table_fail") == fail; i++)
 		EXPECT_TRUE(fail_huge(p, nr, 1 + i % 32, &nr_failed));
-	EXPECT_GT(vm_events("thp_fault_alloc"), allocated + 32);
+	EXPECT_GT(vm_events("thp_fault_alloc"), allocated + 32 / STEP);
 	EXPECT_GT(vswap_stat("table_fail"), fail);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -152,7 +155,7 @@ VSWAP_TEST(vswap_fault, in)
 
 	if (why)
 		SKIP(return, "%s", why);
-	for (int nth = 1; nth < 80; nth++) {
+	for (int nth = 1; nth < 80; nth += STEP) {
 		fill_region(p, NR, PATTERN_MIXED, nth);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		fail_arm(nth);
@@ -160,7 +163,7 @@ VSWAP_TEST(vswap_fault, in)
 		nr_failed += fail_done();
 		ASSERT_EQ(check_region(p, NR, PATTERN_MIXED, nth), NR);
 	}
-	EXPECT_GT(nr_failed, 60);
+	EXPECT_GT(nr_failed, 60 / STEP);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -226,7 +229,7 @@ VSWAP_TEST(vswap_fault, writeback)
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	for (int nth = 1; nth < 120; nth += nth < 32 ? 1 : 8) {
+	for (int nth = 1; nth < 120; nth += nth < 32 ? STEP : 8) {
 		fill_region(p, 4 * NR, PATTERN_QUARTER, nth);
 		ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
 		/* No room for more: what comes now makes others go */
@@ -240,8 +243,8 @@ VSWAP_TEST(vswap_fault, writeback)
 		ASSERT_EQ(check_region(p, 4 * NR, PATTERN_QUARTER, nth), 4 * NR);
 		ASSERT_EQ(check_region(q, NR, PATTERN_QUARTER, nth + 1), NR);
 	}
-	EXPECT_GT(nr_failed, 30);
-	EXPECT_GT(vm_events("zswpwb"), written + 64);
+	EXPECT_GT(nr_failed, 30 / STEP);
+	EXPECT_GT(vm_events("zswpwb"), written + 64 / STEP);
 	munmap(p, 4 * NR * page_size);
 	munmap(q, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -260,7 +263,7 @@ VSWAP_TEST(vswap_fault, swapoff)
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	for (int nth = 1; nth < 300; nth += nth < 48 ? 1 : 16) {
+	for (int nth = 1; nth < 300; nth += nth < 48 ? STEP : 16) {
 		int err;
 
 		fill_region(p, NR, PATTERN_RANDOM, nth);
@@ -281,7 +284,7 @@ VSWAP_TEST(vswap_fault, swapoff)
 		ASSERT_EQ(check_region(p, NR, PATTERN_RANDOM, nth), NR);
 	}
 	TH_LOG("%d failed", nr_failed);
-	EXPECT_GT(nr_failed, NR / 4);
+	EXPECT_GT(nr_failed, NR / 4 / STEP);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);

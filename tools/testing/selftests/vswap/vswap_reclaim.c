@@ -42,6 +42,14 @@ FIXTURE_TEARDOWN(vswap_reclaim)
 	cgroup_leave(self->cgroup);
 }
 
+static int limit_pages(const char *cgroup, size_t nr)
+{
+	char max[32];
+
+	snprintf(max, sizeof(max), "%zu", nr * page_size);
+	return cgroup_write(cgroup, "memory.max", max);
+}
+
 static long oom_kills(const char *cgroup)
 {
 	return cgroup_read_key(cgroup, "memory.events", "oom_kill");
@@ -98,26 +106,27 @@ static char *map_shmem(size_t nr)
 static void mostly(struct __test_metadata *_metadata, const char *cgroup, char *p,
 		   bool huge, int seed)
 {
-	size_t bytes = NR * page_size, random = 0;
+	const size_t nr = debug_few(NR, NR / 2);
+	size_t bytes = nr * page_size, random = 0;
 	long before, after, tries = 0;
 
-	for (size_t i = 0; i < NR; i++)
+	for (size_t i = 0; i < nr; i++)
 		random += is_random(i);
-	fill_mostly(p, NR, seed);
+	fill_mostly(p, nr, seed);
 	if (huge)
 		EXPECT_GT(cgroup_read_key(cgroup, "memory.stat", "anon_thp") +
 			  cgroup_read_key(cgroup, "memory.stat", "shmem_thp"), bytes / 2);
 	before = vswap_stat("slots_zswap");
 	/* All but a twentieth of what can go */
-	while (vswap_stat("slots_zswap") - before < (NR - random) * 95 / 100 && tries++ < 20)
+	while (vswap_stat("slots_zswap") - before < (nr - random) * 95 / 100 && tries++ < 20)
 		ask_reclaim(cgroup, bytes / 4);
 	after = vswap_stat("slots_zswap");
-	EXPECT_GE(after - before, (NR - random) * 95 / 100);
+	EXPECT_GE(after - before, (nr - random) * 95 / 100);
 	/* No more than that is left of it, besides what it is compressed to */
 	EXPECT_LT(cgroup_read(cgroup, "memory.current") -
 		  cgroup_read(cgroup, "memory.zswap.current"), bytes / 4);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
-	EXPECT_EQ(check_mostly(p, NR, seed), NR);
+	EXPECT_EQ(check_mostly(p, nr, seed), nr);
 }
 
 VSWAP_TEST(vswap_reclaim, small_mostly)
@@ -193,7 +202,7 @@ VSWAP_TEST(vswap_reclaim, huge_nearly_full)
 {
 	const size_t nr = PER_HUGE / page_size, nr_disk = 2 * nr, nr_full = nr_disk - nr / 8;
 	const char *missing = disk_setup(&self->disks[0], 0, nr_disk);
-	char max[32], *p, *q;
+	char *p, *q;
 	long zswap;
 
 	if (missing)
@@ -210,9 +219,8 @@ VSWAP_TEST(vswap_reclaim, huge_nearly_full)
 	fill_mostly(p, nr, 8);
 	zswap = vswap_stat("slots_zswap");
 	/* Near its limit, a page that can't be compressed is not kept in zswap */
-	snprintf(max, sizeof(max), "%ld",
-		 cgroup_read(self->cgroup, "memory.current") + (1L << 20));
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", max), 0);
+	ASSERT_EQ(limit_pages(self->cgroup, nr / 2 +
+			      cgroup_read(self->cgroup, "memory.current") / page_size), 0);
 	madvise(p, nr * page_size, MADV_PAGEOUT);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	/* All but the one that can't be compressed */
@@ -344,20 +352,21 @@ static void off_in_little(struct __test_metadata *_metadata,
 {
 	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
+	const size_t nr = debug_few(2 * NR, NR);
 	char *p;
 
 	if (missing)
 		SKIP(return, "%s", missing);
-	p = out_to_disk(_metadata, self->cgroup, disks, 2 * NR, seed);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "16M"), 0);
+	p = out_to_disk(_metadata, self->cgroup, disks, nr, seed);
+	ASSERT_EQ(limit_pages(self->cgroup, nr / 2), 0);
 	if (zswap)
 		set_zswap("enabled", "1");
 	else
 		ASSERT_EQ(disk_on(&disks[1], 5), 0);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
 	EXPECT_EQ(oom_kills(self->cgroup), 0);
-	EXPECT_EQ(check_region(p, 2 * NR, PATTERN_QUARTER, seed), 2 * NR);
-	munmap(p, 2 * NR * page_size);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, seed), nr);
+	munmap(p, nr * page_size);
 }
 
 VSWAP_TEST(vswap_reclaim, off_in_little_to_disk)
@@ -542,7 +551,7 @@ VSWAP_TEST(vswap_reclaim, beside_isolated)
 /* Having given up on what does not compress is no reason not to try what comes then. */
 VSWAP_TEST(vswap_reclaim, grown)
 {
-	const size_t nr_random = 512, nr = 2 * NR;
+	const size_t nr_random = 512, nr = debug_few(2 * NR, NR);
 	int status;
 	pid_t pid = fork();
 
@@ -553,7 +562,7 @@ VSWAP_TEST(vswap_reclaim, grown)
 
 		write_file("/proc/self/oom_score_adj", "1000");
 		if (cgroup_enter(path, sizeof(path), "vswap_grown") ||
-		    cgroup_write(path, "memory.max", "16M"))
+		    limit_pages(path, nr / 2))
 			_exit(1);
 		fill_region(q, nr_random, PATTERN_RANDOM, 12);
 		for (int i = 0; i < 100 && vswap_stat("give_up") == given_up; i++)
