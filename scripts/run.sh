@@ -8,7 +8,8 @@
 "$top/scripts/prepare.sh" vswap
 echo
 start=$SECONDS
-if "$top/scripts/guest.sh" -m 512M -d 512 vswap run; then
+# On a slow machine, beside others, it takes ten minutes and more
+if "$top/scripts/guest.sh" -t 1800 -m 512M -d 512 vswap run; then
 	echo
 	echo "All data was right and the kernel log has no warning. ($((SECONDS - start)) s)"
 else
