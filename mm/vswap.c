@@ -70,6 +70,9 @@ struct swap_info_struct *vswap_info __ro_after_init;
 /* Nobody does I/O on the virtual device, but reclaim asks for the flags. */
 static struct swap_ops vswap_ops;
 
+/* Devices of which writing is not for who may be in a file system; by swapon_mutex */
+static unsigned int vswap_nofs_devices;
+
 /* Physical and virtual cluster locks nest, in this order: virtual, physical. */
 static struct lock_class_key vswap_cluster_lock_key;
 
@@ -513,8 +516,22 @@ unsigned long vswap_overcommit_pages(void)
  */
 void vswap_note_device(struct swap_info_struct *si)
 {
-	WRITE_ONCE(vswap_ops.flags, vswap_ops.flags |
-				    (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS));
+	if (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS && !vswap_nofs_devices++)
+		WRITE_ONCE(vswap_ops.flags, vswap_ops.flags | SWAP_OPS_F_REQUIRE_NOFS);
+}
+
+/**
+ * vswap_forget_device - Note that no folio is written to a device any more.
+ * @si: the device, which is empty and will not be written to again.
+ *
+ * See vswap_note_device().
+ *
+ * Context: The caller holds swapon_mutex.
+ */
+void vswap_forget_device(struct swap_info_struct *si)
+{
+	if (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS && !--vswap_nofs_devices)
+		WRITE_ONCE(vswap_ops.flags, vswap_ops.flags & ~SWAP_OPS_F_REQUIRE_NOFS);
 }
 
 /*

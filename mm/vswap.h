@@ -127,7 +127,7 @@ long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_folio_room(struct folio *folio);
 bool vswap_fits_devices(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
-void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
+void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp, int order);
 bool vswap_declines(struct folio *folio);
 void vswap_note_starved(struct folio *folio);
 void vswap_oom_victim_gone(struct task_struct *victim);
@@ -160,6 +160,7 @@ int vswap_keep(struct folio *folio, struct list_head *folio_list);
 /* The swap layer's side: mm/vswap.c */
 bool vswap_grow(bool contended);
 void vswap_note_device(struct swap_info_struct *si);
+void vswap_forget_device(struct swap_info_struct *si);
 void vswap_cluster_freed(struct swap_info_struct *si,
 			 struct swap_cluster_info *ci);
 unsigned long vswap_next_offset(unsigned int order);
@@ -191,7 +192,7 @@ int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
 		      struct zswap_entry **old);
 struct zswap_entry *vswap_load_zswap(swp_entry_t swp);
 struct zswap_entry *vswap_erase_zswap(swp_entry_t swp);
-struct zswap_entry *vswap_lose_zswap(swp_entry_t swp);
+void vswap_lose_zswap(swp_entry_t swp);
 
 /* Moving data off a device: mm/vswap_unuse.c */
 int vswap_unuse(struct swap_info_struct *si);
@@ -219,7 +220,7 @@ void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp);
 int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb);
 int vswap_reserve_slot(swp_entry_t swp, swp_entry_t *slot);
 void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot);
-struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot);
+void vswap_use_slot(swp_entry_t swp, swp_entry_t slot);
 void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
 		     int rw);
 
@@ -261,7 +262,8 @@ static inline long vswap_headroom(struct mem_cgroup *memcg, int nid)
 	return 0;
 }
 
-static inline void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
+static inline void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp,
+					 int order)
 {
 }
 
@@ -309,6 +311,10 @@ static inline bool vswap_grow(bool contended)
 }
 
 static inline void vswap_note_device(struct swap_info_struct *si)
+{
+}
+
+static inline void vswap_forget_device(struct swap_info_struct *si)
 {
 }
 

@@ -213,14 +213,12 @@ struct zswap_entry *vswap_erase_zswap(swp_entry_t swp)
  *
  * Who reads the slot gets an error from now on, until it is freed.
  *
- * Context: The caller holds the lock of the folio in the swap cache under @swp.
- * Return: The zswap entry, which the caller owns.
+ * Context: The caller holds the lock of the folio in the swap cache under @swp. It
+ * owns the zswap entry from now on.
  */
-struct zswap_entry *vswap_lose_zswap(swp_entry_t swp)
+void vswap_lose_zswap(swp_entry_t swp)
 {
-	atomic_long_t *word = vswap_backing_word(swp);
-
-	return vswap_tb_to_zswap(atomic_long_xchg(word, VSWAP_TB_POISON));
+	atomic_long_set(vswap_backing_word(swp), VSWAP_TB_POISON);
 }
 
 /**

@@ -531,14 +531,11 @@ void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot)
  * @slot: from vswap_reserve_slot().
  *
  * Context: The caller holds the lock of the folio in the swap cache under @swp
- * and goes on to write it to @slot.
- * Return: The zswap entry that has backed @swp; the caller owns it.
+ * and goes on to write it to @slot. It owns the zswap entry from now on.
  */
-struct zswap_entry *vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
+void vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
 {
-	atomic_long_t *word = vswap_get_backing_words(swp);
-
-	return vswap_tb_to_zswap(atomic_long_xchg(word, slot_to_vswap_tb(slot)));
+	atomic_long_set(vswap_get_backing_words(swp), slot_to_vswap_tb(slot));
 }
 
 /* The word of a slot of a device behind an unpinned virtual slot, or no backing. */

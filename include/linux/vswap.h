@@ -13,7 +13,6 @@
 
 bool vswap_usable(void);
 unsigned long vswap_free_pages(void);
-unsigned long vswap_used_pages(void);
 unsigned long vswap_extra_pages(void);
 unsigned long vswap_overcommit_pages(void);
 
@@ -33,11 +32,6 @@ static inline bool vswap_usable(void)
 static inline long vswap_add_free_pages(long nr_device_pages)
 {
 	return nr_device_pages;
-}
-
-static inline unsigned long vswap_used_pages(void)
-{
-	return 0;
 }
 
 static inline unsigned long vswap_extra_pages(void)

@@ -270,6 +270,25 @@ static void vswap_test_grow_fail(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->array.nr_pages, 2);
 }
 
+/* Where a device is in use that must not be written to from within a file system */
+static void vswap_test_devices(struct kunit *test)
+{
+	struct swap_ops disk = {}, net = { .flags = SWAP_OPS_F_REQUIRE_NOFS };
+	struct swap_info_struct si[] = { { .ops = &net }, { .ops = &disk }, { .ops = &net } };
+	unsigned int before = vswap_ops.flags;
+
+	/* No others come or go at boot */
+	for (int i = 0; i < ARRAY_SIZE(si); i++) {
+		vswap_note_device(&si[i]);
+		KUNIT_EXPECT_TRUE(test, vswap_ops.flags & SWAP_OPS_F_REQUIRE_NOFS);
+	}
+	for (int i = 0; i < ARRAY_SIZE(si); i++) {
+		KUNIT_EXPECT_TRUE(test, vswap_ops.flags & SWAP_OPS_F_REQUIRE_NOFS);
+		vswap_forget_device(&si[i]);
+	}
+	KUNIT_EXPECT_EQ(test, vswap_ops.flags, before);
+}
+
 static struct kunit_case vswap_test_cases[] = {
 	KUNIT_CASE(vswap_test_grow_to_limit),
 	KUNIT_CASE(vswap_test_shrink_to_used),
@@ -278,6 +297,7 @@ static struct kunit_case vswap_test_cases[] = {
 	KUNIT_CASE(vswap_test_grow_fail),
 	KUNIT_CASE(vswap_test_grow_while_shrinking),
 	KUNIT_CASE(vswap_test_shrink_keeps),
+	KUNIT_CASE(vswap_test_devices),
 	{}
 };
 

@@ -107,7 +107,8 @@ VSWAP_TEST(vswap_kill, paged_out_by_others)
 static void spare(struct __test_metadata *_metadata, struct _test_data_vswap_kill *self,
 		  enum pattern pattern)
 {
-	const size_t nr_spared = 16384;
+	const size_t nr_spared = debug_few(16384, 4096), nr = nr_spared / 2;
+	char limit[32];
 	int ready[2];
 	char c;
 	pid_t spared, pid;
@@ -115,7 +116,8 @@ static void spare(struct __test_metadata *_metadata, struct _test_data_vswap_kil
 
 	ASSERT_EQ(pipe(ready), 0);
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "24M"), 0);
+	snprintf(limit, sizeof(limit), "%zu", nr_spared * 3 / 8 * page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", limit), 0);
 	spared = fork();
 	if (!spared) {
 		char *p = map_region(nr_spared, false);
@@ -132,11 +134,11 @@ static void spare(struct __test_metadata *_metadata, struct _test_data_vswap_kil
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
 	pid = fork();
 	if (!pid) {
-		char *p = map_region(4 * NR, false);
+		char *p = map_region(nr, false);
 
 		if (cgroup_write(self->cgroup, "cgroup.procs", "0"))
 			_exit(1);
-		fill_region(p, 4 * NR, PATTERN_RANDOM, 5);
+		fill_region(p, nr, PATTERN_RANDOM, 5);
 		_exit(0);
 	}
 	status = wait_child(pid);
@@ -451,7 +453,7 @@ static pid_t start_killed(const char *cgroup)
  */
 VSWAP_TEST(vswap_kill, beside_others)
 {
-	const int nr_rounds = 3;
+	const int nr_rounds = debug_few(3, 2);
 	char cgroup[64], other[64];
 	long alone = 0, beside = 0, n, kills;
 	pid_t killed;

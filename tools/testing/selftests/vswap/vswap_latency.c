@@ -19,12 +19,6 @@
 
 VSWAP_FIXTURE(vswap_latency);
 
-/* All of it takes many minutes on a debug kernel: one of @parts, unless asked for all. */
-static int some(int all, int parts)
-{
-	return run_all() ? all : all / parts;
-}
-
 static double now(void)
 {
 	struct timespec ts;
@@ -97,7 +91,7 @@ static void free_regions(char **regions, int nr)
 /* People who look do not keep others from working, however many there are. */
 VSWAP_TEST(vswap_latency, stats)
 {
-	const int nr_readers = some(200, 4), nr_regions = some(32, 8);
+	const int nr_readers = run_all() ? 200 : 50, nr_regions = run_all() ? 32 : 4;
 	const size_t nr = 2048;
 	char *regions[32] = {}, buf[4096], *p;
 	pid_t readers[200];
@@ -142,7 +136,7 @@ VSWAP_TEST(vswap_latency, stats)
 /* Usage goes down and comes back just when the device is about to shrink. */
 VSWAP_TEST(vswap_latency, toggle)
 {
-	const int rounds = some(16, 4), max_regions = 512;
+	const int rounds = run_all() ? 16 : 4, max_regions = 512;
 	char *regions[512] = {};
 	struct cost cost = {};
 	long shrink;
@@ -209,7 +203,7 @@ static double up_and_down(char *p, int nr, int rounds, long *shrink, long *grow)
 /* Usage that goes up and down by the second leaves the device as it is. */
 VSWAP_TEST(vswap_latency, hysteresis)
 {
-	const int rounds = some(20, 2);
+	const int rounds = run_all() ? 20 : 10;
 	char *p = map_region(4 * HUGE_NR, true);
 	long shrink = 0, grow = 0;
 	double slowest = 1;
@@ -238,7 +232,7 @@ VSWAP_TEST(vswap_latency, hysteresis)
 /* Whoever needs slots gets some, even if others take those that were free. */
 VSWAP_TEST(vswap_latency, many)
 {
-	const int nr = 8, nr_regions = some(40, 10);
+	const int nr = 8, nr_regions = run_all() ? 40 : 4;
 	long fail = vswap_stat("alloc_fail");
 	long fallback = vm_events("thp_swpout_fallback");
 	long split = vm_events("thp_split_page");
