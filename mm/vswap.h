@@ -163,6 +163,7 @@ void vswap_note_device(struct swap_info_struct *si);
 void vswap_forget_device(struct swap_info_struct *si);
 void vswap_cluster_freed(struct swap_info_struct *si,
 			 struct swap_cluster_info *ci);
+unsigned long vswap_used_pages(void);
 unsigned long vswap_next_offset(unsigned int order);
 void vswap_set_next_offset(unsigned int order, unsigned long offset);
 void vswap_count(struct vswap_counts *counts);

@@ -9,7 +9,7 @@
 echo
 start=$SECONDS
 # On a slow machine, beside others, it takes ten minutes and more
-if "$top/scripts/guest.sh" -t 1800 -m 512M -d 512 vswap run; then
+if "$top/scripts/guest.sh" -t 1800 -m 256M -d 256 vswap run; then
 	echo
 	echo "All data was right and the kernel log has no warning. ($((SECONDS - start)) s)"
 else

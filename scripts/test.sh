@@ -189,7 +189,7 @@ t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
 	-m 384M -a only=vswap_oom debug kselftest
 t torture torture "$debug" suite "torture, debug kernel" \
-	env PREPARED=1 FLAVOR=debug TIME="${TIME:-180}" CPUS="${CPUS:-2}" "$s/torture.sh"
+	env PREPARED=1 FLAVOR=debug TIME="${TIME:-120}" CPUS="${CPUS:-2}" "$s/torture.sh"
 t torture torture-sound "$debug" suite "torture without errors, debug kernel" \
 	env PREPARED=1 FLAVOR=debug TIME="${TIME:-90}" CPUS=4 WITHOUT=errors "$s/torture.sh"
 t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \

@@ -182,6 +182,7 @@ static void take_and_give_back(struct busy *busy)
  */
 VSWAP_TEST(vswap_memory, race)
 {
+	const int nr_rounds = run_all() ? 3 : 2;
 	const size_t nr = 2048;
 	char *p = map_region(nr, false);
 	unsigned char vec[2048];
@@ -205,7 +206,7 @@ VSWAP_TEST(vswap_memory, race)
 			take_and_give_back(busy);
 		}
 	}
-	for (int round = 1; round <= 3; round++) {
+	for (int round = 1; round <= nr_rounds; round++) {
 		long grow = vswap_stat("grow"), shrink = vswap_stat("shrink");
 
 		busy->round = round;
