@@ -543,11 +543,11 @@ long vswap_headroom(struct mem_cgroup *memcg, int nid)
 
 /*
  * Does nothing help any more but the OOM killer, or that the allocation fails though
- * all was to be tried before (__GFP_RETRY_MAYFAIL)? Large ones have to be expected to.
+ * all was to be tried before (__GFP_RETRY_MAYFAIL)?
  */
-static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp, int order)
+static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	if (!gfp || (gfp & __GFP_NORETRY) || order > PAGE_ALLOC_COSTLY_ORDER)
+	if (!gfp || (gfp & __GFP_NORETRY))
 		return false;
 #ifdef CONFIG_MEMCG
 	/* memory.high slows down, and does not kill */
@@ -579,7 +579,6 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  * vswap_settle_headroom - Give reclaim that failed a chance to find room.
  * @memcg: the cgroup of which nothing could be reclaimed, NULL for all.
  * @gfp: flags of who tries again and then has to give up, 0 if nobody does.
- * @order: order of what is to be allocated.
  *
  * If the reason was that memory.zswap.max seemed to be reached and is not,
  * vswap_headroom() knows from now on. If it was that zswap has been given up, and
@@ -588,13 +587,13 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  *
  * Context: May sleep, for up to 0.1 s. The caller makes sure that @memcg stays.
  */
-void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp, int order)
+void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
 	if (!vswap_usable())
 		return;
 
 	mem_cgroup_settle_zswap(memcg);
-	if (!vswap_near_oom(memcg, gfp, order))
+	if (!vswap_near_oom(memcg, gfp))
 		return;
 
 	vswap_try_again(memcg);

@@ -333,6 +333,21 @@ bool vswap_has_slots(struct folio *folio)
 	return true;
 }
 
+/* As where a plain slot can't be had. Without a device it is no failure, but the rule. */
+static void vswap_count_swap_fail(struct folio *folio)
+{
+	struct mem_cgroup *memcg;
+
+	if (!total_swap_pages)
+		return;
+
+	rcu_read_lock();
+	memcg = folio_memcg(folio);
+	if (memcg)
+		memcg_memory_event(memcg, MEMCG_SWAP_FAIL);
+	rcu_read_unlock();
+}
+
 /**
  * vswap_back_folio - Put slots of devices behind the slots of a folio.
  * @folio: folio in the swap cache, with virtual slots, that holds their data.
@@ -357,7 +372,7 @@ bool vswap_back_folio(struct folio *folio)
 
 	/* What is not to be had needs no table, and no charge, which would be an event */
 	if (!READ_ONCE(__swap_entry_to_cluster(swp)->backing) && !vswap_has_free_slots())
-		goto fail;
+		goto full;
 	words = vswap_get_backing_words(swp);
 	if (!words)
 		return false;
@@ -365,7 +380,7 @@ bool vswap_back_folio(struct folio *folio)
 	if (counts.good == nr)
 		return true;
 	if (!counts.good && !counts.failed && !vswap_has_free_slots())
-		goto fail;
+		goto full;
 
 	/* A slot that takes the place of another one takes over its charge */
 	id = vswap_owner(swp);
@@ -394,6 +409,8 @@ uncharge:
 	counts = vswap_count_slots(words, nr);
 	vswap_uncharge(id, nr - counts.good - counts.failed);
 	vswap_release_folio(folio);
+full:
+	vswap_count_swap_fail(folio);
 fail:
 	vswap_count_event(VSWAP_SLOTS_FAIL);
 	return false;

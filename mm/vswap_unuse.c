@@ -97,7 +97,8 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
  * Somebody is about to read, or has read, a large folio for a fault, but nobody
  * has it yet: it may turn out that it can't be mapped, or a part of it can't be
  * read. What is behind it is still in place. Without it the pages come one by
- * one, to be sure that each is what it is said to be.
+ * one, to be sure that each is what it is said to be. A folio of tmpfs that has just
+ * been written out is not told from these, and is behind its slots, too.
  *
  * Context: The caller holds the folio lock.
  * Return: true if @folio can be dropped from the swap cache.

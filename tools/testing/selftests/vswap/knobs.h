@@ -16,6 +16,7 @@ static const char * const knobs[] = {
 	ZSWAP_PARAM "max_pool_percent",
 	ZSWAP_PARAM "shrinker_enabled",
 	THP "enabled",
+	THP "defrag",
 	THP "shmem_enabled",
 	THP "hugepages-16kB/enabled",
 	FOLIO_64K "enabled",

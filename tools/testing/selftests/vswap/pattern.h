@@ -13,7 +13,8 @@ enum pattern {
 	PATTERN_QUARTER,	/* a quarter random, compresses to that */
 	PATTERN_RANDOM,		/* does not compress */
 	PATTERN_MIXED,		/* one of the first three, by index */
-	PATTERN_ANY,		/* one of all, by index */
+	PATTERN_ANY,		/* one of the first four, by index */
+	PATTERN_POOR,		/* seven eighths random, hardly compresses */
 };
 
 static inline uint64_t pattern_next(uint64_t *state)
@@ -45,6 +46,8 @@ static inline void pattern_fill(void *page, size_t size, enum pattern pattern,
 		random = words / 4;
 	else if (pattern == PATTERN_RANDOM)
 		random = words;
+	else if (pattern == PATTERN_POOR)
+		random = words - words / 8;
 
 	for (size_t i = 0; i < words; i++)
 		p[i] = i < random ? pattern_next(&state) : fill;

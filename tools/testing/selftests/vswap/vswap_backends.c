@@ -208,12 +208,14 @@ VSWAP_TEST(vswap_backends, contents)
 /* The disk takes fewer pages than there are: the rest stays, nothing is lost. */
 VSWAP_TEST(vswap_backends, full)
 {
+	long fails = cgroup_read_key(self->cgroup, "memory.swap.events", "fail");
 	size_t nr = NR_DISK + NR;
 	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_RANDOM, 4);
 	try_swap_out(p, nr);
 	EXPECT_GE(disk_used(&self->disk), NR_DISK / 2);
+	EXPECT_GT(cgroup_read_key(self->cgroup, "memory.swap.events", "fail"), fails);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
 	/* Slots of pages that are in memory again are had for others */

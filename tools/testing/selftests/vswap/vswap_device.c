@@ -507,6 +507,25 @@ VSWAP_TEST(vswap_device, limits)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/*
+ * What hardly compresses has a page of zswap's pool to itself. Where it can't leave that,
+ * its cgroup is still charged for less.
+ */
+VSWAP_TEST(vswap_device, poor_without_writeback)
+{
+	char *p = map_region(NR, false);
+
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	fill_region(p, NR, PATTERN_POOR, 31);
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(vswap_stat("slots_zswap"), NR);
+	EXPECT_LE(disk_used(&self->disk[0]), OWN_PAGES);
+	EXPECT_EQ(check_region(p, NR, PATTERN_POOR, 31), NR);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "1"), 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* zswap writes back when its limit is reached, in large requests. */
 VSWAP_TEST(vswap_device, writeback)
 {

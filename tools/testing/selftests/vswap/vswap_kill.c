@@ -61,6 +61,42 @@ VSWAP_TEST(vswap_kill, after_giving_up)
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
+/*
+ * A huge page that does not fit into the cgroup's limit is done without, and nobody is
+ * killed for it: it is no reason to try again what has been given up.
+ */
+VSWAP_TEST(vswap_kill, huge_fault)
+{
+	const size_t nr_huge = (2UL << 20) / page_size;
+	char *p = map_region(NR, false), *q = map_region(nr_huge, true);
+	long given_up = vswap_stat("give_up"), kills = vm_events("oom_kill"), before;
+	long fallbacks = vm_events("thp_fault_fallback_charge");
+	char limit[32];
+
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
+	fill_region(p, NR, PATTERN_RANDOM, 14);
+	for (int i = 0; i < 1000 && vswap_stat("give_up") == given_up; i++)
+		ask_reclaim(self->cgroup, NR * page_size);
+	ASSERT_GT(vswap_stat("give_up"), given_up);
+	snprintf(limit, sizeof(limit), "%ld",
+		 cgroup_read(self->cgroup, "memory.current") + 32 * page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", limit), 0);
+	before = declined();
+	*q = 1;
+	before = declined() - before;
+	EXPECT_EQ(vm_events("thp_fault_fallback_charge"), fallbacks + 1);
+	EXPECT_LT(before, NR / 8);
+	EXPECT_EQ(vm_events("oom_kill"), kills);
+	EXPECT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 14), NR);
+	munmap(p, NR * page_size);
+	munmap(q, nr_huge * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
 /* A task pages out what another cgroup is charged for: it is not the other one's trial. */
 VSWAP_TEST(vswap_kill, paged_out_by_others)
 {
