@@ -91,7 +91,8 @@ static void free_regions(char **regions, int nr)
 /* People who look do not keep others from working, however many there are. */
 VSWAP_TEST(vswap_latency, stats)
 {
-	const int nr_readers = run_all() ? 200 : 50, nr_regions = run_all() ? 32 : 4;
+	const int nr_readers = run_all() ? 200 : debug_few(50, 10);
+	const int nr_regions = run_all() ? 32 : 4;
 	const size_t nr = 2048;
 	char *regions[32] = {}, buf[4096], *p;
 	pid_t readers[200];
@@ -136,7 +137,7 @@ VSWAP_TEST(vswap_latency, stats)
 /* Usage goes down and comes back just when the device is about to shrink. */
 VSWAP_TEST(vswap_latency, toggle)
 {
-	const int rounds = run_all() ? 16 : 4, max_regions = 512;
+	const int rounds = run_all() ? 16 : 4, nr = debug_few(12, 4), max_regions = 512;
 	char *regions[512] = {};
 	struct cost cost = {};
 	long shrink;
@@ -155,7 +156,7 @@ VSWAP_TEST(vswap_latency, toggle)
 	for (int round = 0; round < rounds; round++) {
 		double freed;
 
-		swap_out_regions(regions + kept, 12, 0, &cost);
+		swap_out_regions(regions + kept, nr, 0, &cost);
 		free_regions(regions + kept, max_regions - kept);
 		/* Clusters are given back from one second on, or two */
 		freed = now();
