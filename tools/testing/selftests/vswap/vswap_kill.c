@@ -244,7 +244,10 @@ static pid_t start_filling(const char *cgroup, size_t nr, int *go, int *ready)
  */
 VSWAP_TEST(vswap_kill, beside_sibling)
 {
-	char parent[64], child[2][96], c;
+	/* 16 MB of each 40 are the sibling's; 26 fit beside them once these are compressed */
+	const int mb = debug_few(40, 20);
+	const size_t each = (mb << 20) / 40 / page_size;
+	char parent[64], child[2][96], limit[16], c;
 	int go[2], ready[2], status;
 	pid_t sibling;
 
@@ -257,16 +260,16 @@ VSWAP_TEST(vswap_kill, beside_sibling)
 		snprintf(child[i], sizeof(child[i]), "%s/%d", parent, i);
 		ASSERT_EQ(mkdir(child[i], 0755), 0);
 	}
-	ASSERT_EQ(cgroup_write(parent, "memory.max", "40M"), 0);
-	sibling = start_filling(child[0], 4096, go, ready);
+	snprintf(limit, sizeof(limit), "%dM", mb);
+	ASSERT_EQ(cgroup_write(parent, "memory.max", limit), 0);
+	sibling = start_filling(child[0], 16 * each, go, ready);
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
-	status = wait_child(start_filling(child[1], 16384, NULL, NULL));
+	status = wait_child(start_filling(child[1], 64 * each, NULL, NULL));
 	EXPECT_TRUE(WIFSIGNALED(status));
 
 	EXPECT_EQ(write(go[1], "", 1), 1);
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
-	/* 26 MB, which fit beside what the sibling has if that is compressed */
-	EXPECT_EQ(wait_child(start_filling(child[1], 6656, NULL, NULL)), 0);
+	EXPECT_EQ(wait_child(start_filling(child[1], 26 * each, NULL, NULL)), 0);
 	EXPECT_EQ(waitpid(sibling, &status, WNOHANG), 0);
 	kill(sibling, SIGKILL);
 	wait_child(sibling);
