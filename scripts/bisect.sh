@@ -67,6 +67,8 @@ for p in $(series_patches); do
 		else
 			[ -f "$build/bisect/off/.config" ] || configure off "# CONFIG_VSWAP is not set"
 			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e cram -e '^$')
+			# As long as there is no other kernel that is linked
+			grep -q '^config VSWAP$' mm/Kconfig || want+=(vmlinux)
 		fi
 		[ "${#want[@]}" -gt 0 ] || continue
 		n=$((n + 1))

@@ -20,7 +20,8 @@ grep -Eq 'KernelAddressSanitizer initialized|Command line:.* (only=vswap_oom|job
 
 # A page fault of a process that the OOM killer has killed may empty the memory
 # reserves it was given before it sees the signal. mm/page_alloc.c says so in the
-# words of any other failure; only here is it no fault, and only once killed.
+# words of any other failure; only here is it no fault, and only once a process of that
+# name was killed. Threads have numbers of their own, so it is the name that tells.
 victims_excused()
 {
 	awk '

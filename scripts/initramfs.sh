@@ -38,9 +38,14 @@ install_headers()
 
 compile()
 {
+	local d
+
 	mkdir -p "$out/vswap" "$out/cgroup"
 	kselftest vswap
 	kselftest cgroup "$out/cgroup/test_zswap"
+	for d in "$tests"/vswap/vswap_*.c; do
+		[ -x "$out/vswap/$(basename "$d" .c)" ] || die "the Makefile leaves out $d"
+	done
 }
 
 pack()
@@ -65,7 +70,9 @@ pack()
 
 state()
 {
-	cat "$top"/scripts/guest/* "$tests"/vswap/* "$tests"/cgroup/*.c "$tests"/cgroup/lib/*.c
+	cat "$top"/scripts/guest/* "$tests"/vswap/* "$tests"/cgroup/*.c "$tests"/cgroup/lib/*.c \
+		"$tests"/*.h
+	echo "$headers"
 	sha256sum "$(command -v busybox)"
 }
 

@@ -46,6 +46,8 @@ run_job()
 	if [ $rc -ne 0 ]; then
 		cat "$dir/machine.log" >&2
 		[ $rc -ne 124 ] || echo "no end within $limit s" >&2
+		# The kernel may have said why
+		"$top/scripts/check-log.sh" "$log" || :
 		return 1
 	fi
 

@@ -30,10 +30,11 @@ fi
 # guests have and lack is known.
 may_be_skipped()
 {
-	local with='only with VSWAP_ALL=1|no CXL device with volatile memory; QEMU has them since 8.1'
+	local with='no CXL device with volatile memory; QEMU has them since 8.1'
 
+	[ -n "${VSWAP_ALL:-}" ] || with+='|only with VSWAP_ALL=1'
 	case $part in
-	debug-cram) ;;
+	debug-cram | torture*) ;;
 	cram) with+='|no fault injection' ;;
 	debug*) with+='|no memory is left for it, see cram=' ;;
 	uml) with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Show what the KUnit tests that ran at boot have found.
 rc=0
-for f in /sys/kernel/debug/kunit/vswap*/results; do
+for suite in vswap vswap_backing vswap_slots vswap_validate; do
+	f=/sys/kernel/debug/kunit/$suite/results
 	cat "$f" || rc=1
 	! grep -q 'not ok' "$f" || rc=1
 done

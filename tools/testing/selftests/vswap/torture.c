@@ -11,7 +11,8 @@
  *		not survive if a failing device lost it
  *
  * Has to be started in a cgroup that is not swapped out. What a worker chooses
- * depends on the seed, its number and its turn only.
+ * depends on the seed, its number and its turn, and on what it finds that others have
+ * done to it: a failing seed makes much the same happen again, but not in the same order.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>

@@ -41,7 +41,7 @@ FIXTURE_SETUP(vswap_device)
 
 FIXTURE_TEARDOWN(vswap_device)
 {
-	EXPECT_EQ(vswap_validate(), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	for (int i = 0; i < 2; i++)
 		EXPECT_EQ(disk_remove(&self->disk[i]), 0);
 	EXPECT_EQ(disk_remove(&self->ram), 0);

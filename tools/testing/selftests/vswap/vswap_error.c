@@ -41,7 +41,7 @@ FIXTURE_SETUP(vswap_error)
 
 FIXTURE_TEARDOWN(vswap_error)
 {
-	EXPECT_EQ(vswap_validate(), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	fail_requests(&self->below, "0", "-1");
 	if (self->ram.fd >= 0)
 		fail_requests(&self->ram, "0", "-1");
@@ -364,7 +364,7 @@ FIXTURE_SETUP(vswap_block)
 
 FIXTURE_TEARDOWN(vswap_block)
 {
-	EXPECT_EQ(vswap_validate(), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	null_bad(1, 4 * NR, false);
 	EXPECT_EQ(disk_remove(&self->disk), 0);
 	EXPECT_EQ(null_remove(), 0);
@@ -476,7 +476,7 @@ FIXTURE_SETUP(vswap_decompress)
 
 FIXTURE_TEARDOWN(vswap_decompress)
 {
-	EXPECT_EQ(vswap_validate(), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	fail_decompress_no_more();
 	write_file(FOLIO_64K "enabled", "never");
 	write_file(FOLIO_64K "shmem_enabled", "never");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every allocation on the way out and in may fail: the data stays right and
- * nothing leaks.
+ * nothing leaks. Of those on the way of a huge page, which are thousands, a choice.
  */
 #include "../kselftest_harness.h"
 #include "fault.h"
@@ -11,7 +11,21 @@
 
 /* Of the first allocations each fails, or one of three unless asked for all */
 #define STEP		debug_few(1, 3)
-#define MAX_NTH		400
+#define MAX_NTH		1000
+
+/*
+ * The next allocation that is to fail after the @nth, 0 if there is none: @few of them,
+ * one by one at first, unless asked for all there are.
+ */
+static int next_nth(int nth, bool injected, int single, int few)
+{
+	if (!injected)
+		return 0;
+	if (run_all())
+		return nth < MAX_NTH ? nth + 1 : 0;
+	nth += nth < single ? STEP : few / 16;
+	return nth < few ? nth : 0;
+}
 
 FIXTURE(vswap_fault) {
 	char cgroup[128];
@@ -35,7 +49,7 @@ FIXTURE_SETUP(vswap_fault)
 
 FIXTURE_TEARDOWN(vswap_fault)
 {
-	EXPECT_EQ(vswap_validate(), 0);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
 	fail_arm(0);
 	fail_slab(false);
 	cgroup_write(self->cgroup, "memory.zswap.max", "max");
@@ -62,6 +76,7 @@ VSWAP_TEST(vswap_fault, out)
 		ASSERT_EQ(check_region(p, NR, PATTERN_MIXED, nth), NR);
 	}
 	TH_LOG("%d allocations failed", nth - 2);
+	EXPECT_FALSE(injected);
 	EXPECT_GT(nth, NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -151,19 +166,23 @@ VSWAP_TEST(vswap_fault, in)
 {
 	const char *why = fault_setup();
 	char *p = map_region(NR, false);
+	bool injected = false;
 	int nr_failed = 0;
 
 	if (why)
 		SKIP(return, "%s", why);
-	for (int nth = 1; nth < 80; nth += STEP) {
+	for (int nth = 1; nth; nth = next_nth(nth, injected, 80, 80)) {
 		fill_region(p, NR, PATTERN_MIXED, nth);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		fail_arm(nth);
 		madvise(p, NR * page_size, MADV_POPULATE_READ);
-		nr_failed += fail_done();
+		injected = fail_done();
+		nr_failed += injected;
 		ASSERT_EQ(check_region(p, NR, PATTERN_MIXED, nth), NR);
 	}
+	TH_LOG("%d allocations failed", nr_failed);
 	EXPECT_GT(nr_failed, 60 / STEP);
+	EXPECT_FALSE(run_all() && injected);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -222,6 +241,7 @@ VSWAP_TEST(vswap_fault, writeback)
 	const char *why = fault_setup();
 	char *p = map_region(4 * NR, false), *q = map_region(NR, false);
 	long written = vm_events("zswpwb");
+	bool injected = false;
 	int nr_failed = 0;
 
 	if (!why)
@@ -229,7 +249,7 @@ VSWAP_TEST(vswap_fault, writeback)
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	for (int nth = 1; nth < 120; nth += nth < 32 ? STEP : 8) {
+	for (int nth = 1; nth; nth = next_nth(nth, injected, 32, 120)) {
 		fill_region(p, 4 * NR, PATTERN_QUARTER, nth);
 		ASSERT_EQ(swap_out(p, 4 * NR), 4 * NR);
 		/* No room for more: what comes now makes others go */
@@ -237,13 +257,16 @@ VSWAP_TEST(vswap_fault, writeback)
 		fill_region(q, NR, PATTERN_QUARTER, nth + 1);
 		fail_arm(nth);
 		madvise(q, NR * page_size, MADV_PAGEOUT);
-		nr_failed += fail_done();
+		injected = fail_done();
+		nr_failed += injected;
 		wait_writeback();
 		ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
 		ASSERT_EQ(check_region(p, 4 * NR, PATTERN_QUARTER, nth), 4 * NR);
 		ASSERT_EQ(check_region(q, NR, PATTERN_QUARTER, nth + 1), NR);
 	}
+	TH_LOG("%d allocations failed", nr_failed);
 	EXPECT_GT(nr_failed, 30 / STEP);
+	EXPECT_FALSE(run_all() && injected);
 	EXPECT_GT(vm_events("zswpwb"), written + 64 / STEP);
 	munmap(p, 4 * NR * page_size);
 	munmap(q, NR * page_size);
@@ -256,6 +279,7 @@ VSWAP_TEST(vswap_fault, swapoff)
 {
 	const char *why = fault_setup();
 	char *p = map_region(NR, false);
+	bool injected = false;
 	int nr_failed = 0;
 
 	if (!why)
@@ -263,7 +287,7 @@ VSWAP_TEST(vswap_fault, swapoff)
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	for (int nth = 1; nth < 300; nth += nth < 48 ? STEP : 16) {
+	for (int nth = 1; nth; nth = next_nth(nth, injected, 48, 300)) {
 		int err;
 
 		fill_region(p, NR, PATTERN_RANDOM, nth);
@@ -272,7 +296,8 @@ VSWAP_TEST(vswap_fault, swapoff)
 		EXPECT_GE(disk_used(&self->disk), NR);
 		fail_arm(nth);
 		err = disk_off(&self->disk);
-		nr_failed += fail_done();
+		injected = fail_done();
+		nr_failed += injected;
 		/* What it can't do without is tried again */
 		if (err) {
 			EXPECT_EQ(err, -ENOMEM);
@@ -283,8 +308,9 @@ VSWAP_TEST(vswap_fault, swapoff)
 		}
 		ASSERT_EQ(check_region(p, NR, PATTERN_RANDOM, nth), NR);
 	}
-	TH_LOG("%d failed", nr_failed);
+	TH_LOG("%d allocations failed", nr_failed);
 	EXPECT_GT(nr_failed, NR / 4 / STEP);
+	EXPECT_FALSE(run_all() && injected);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);
