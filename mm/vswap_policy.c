@@ -585,7 +585,7 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  * not for this need of memory, all is tried again. If it was that zswap is full,
  * there may be room when the worker has written back pages of others.
  *
- * Context: May sleep, for up to 0.1 s. The caller makes sure that @memcg stays.
+ * Context: May sleep, for up to a second. The caller makes sure that @memcg stays.
  */
 void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {

@@ -65,7 +65,7 @@ union cell {
 #define MAX_SCANNED	0
 #define PROMPT_MS(fill)	(1000 + 20 * (fill))
 #define NR_ROUNDS	16
-#define WAIT_MS		100	/* in each round, see may_wait() */
+#define WAIT_MS		200	/* in each round, see may_wait() */
 
 /* What is said to be able to go out in a cell, and where. */
 static int ways_out(const union cell *cell)

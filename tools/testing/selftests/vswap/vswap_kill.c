@@ -518,11 +518,11 @@ VSWAP_TEST(vswap_kill, beside_others)
 		EXPECT_GE(n, 0);
 		beside += n;
 	}
-	TH_LOG("given up %ld times alone, %ld times beside %ld kills", alone, beside,
-	       vm_events("oom_kill") - kills - nr_rounds);
-	EXPECT_GE(vm_events("oom_kill") - kills, 2 * nr_rounds);
-	/* Who has to wait for a CPU may try for a while longer; each kill would be far more */
-	EXPECT_LE(beside, 2 * alone + nr_rounds);
+	kills = vm_events("oom_kill") - kills - nr_rounds;
+	TH_LOG("given up %ld times alone, %ld times beside %ld kills", alone, beside, kills);
+	EXPECT_GE(kills, nr_rounds);
+	/* Who has to wait for a CPU may try for a while longer; with each kill is far more */
+	EXPECT_LE(beside, 2 * alone + nr_rounds + kills / 10);
 	kill(killed, SIGKILL);
 	wait_child(killed);
 	cgroup_write(other, "cgroup.kill", "1");
