@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The main job: build the kernel, boot it without a swap device, push more memory
 # than it has, verify every byte, and say so.
+# usage: run.sh [MB]	of memory, and of a disk
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -9,7 +10,7 @@
 echo
 start=$SECONDS
 # On a slow machine, beside others, it takes ten minutes and more
-if "$top/scripts/guest.sh" -t 1800 -m 256M -d 256 vswap run; then
+if "$top/scripts/guest.sh" -t 1800 -m "${1:-512}M" -d "${1:-512}" vswap run; then
 	echo
 	echo "All data was right and the kernel log has no warning. ($((SECONDS - start)) s)"
 else

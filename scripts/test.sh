@@ -202,7 +202,7 @@ t release mglru "$release" guest "kselftests, release kernel, MGLRU" 1800 \
 t uml uml "kernel-uml initramfs" suite "kselftests, User Mode Linux" \
 	"$s/uml.sh" -t $((scale * 1800)) kselftest
 t uml uml-kunit kernel-uml suite "KUnit, User Mode Linux" "$s/kunit-uml.sh" exec
-t run run "$release" case_ "main job, release kernel" env PREPARED=1 "$s/run.sh"
+t run run "$release" case_ "main job, release kernel" env PREPARED=1 "$s/run.sh" 256
 t cram cram "$release" suite "compressed RAM, release kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1200)) vswap
 t zswap zswap "$release" suite "cgroup/test_zswap" "$s/test-zswap.sh"
