@@ -29,7 +29,8 @@ static long wait_memory(long limit)
 static size_t more_than_there_are(int nr)
 {
 	size_t nr_named = vswap_stat("clusters") * 512, nr_huge = (2UL << 20) / page_size;
-	size_t least = ((size_t)debug_few(192, 64) << 20) / page_size, each = (nr_named + 8192) / nr;
+	size_t least = ((size_t)debug_few(192, 64) << 20) / page_size;
+	size_t each = (nr_named + 8192) / nr;
 
 	return each < least ? least : (each + nr_huge - 1) / nr_huge * nr_huge;
 }
