@@ -273,8 +273,11 @@ static void vswap_test_grow_fail(struct kunit *test)
 /* Where a device is in use that must not be written to from within a file system */
 static void vswap_test_devices(struct kunit *test)
 {
-	struct swap_ops disk = {}, net = { .flags = SWAP_OPS_F_REQUIRE_NOFS };
-	struct swap_info_struct si[] = { { .ops = &net }, { .ops = &disk }, { .ops = &net } };
+	static const struct swap_ops disk, net = { .flags = SWAP_OPS_F_REQUIRE_NOFS };
+	/* Too large for the stack */
+	static struct swap_info_struct si[] = {
+		{ .ops = &net }, { .ops = &disk }, { .ops = &net },
+	};
 	unsigned int before = vswap_ops.flags;
 
 	/* No others come or go at boot */
