@@ -100,12 +100,6 @@ static bool may_wait(const union cell *cell)
 	       (cell->zswap == ZSWAP_SHUT || cell->zswap == ZSWAP_FULL);
 }
 
-/* Bytes that zswap may have with this share of the memory. */
-static long pool_bytes(int percent)
-{
-	return read_key("/proc/meminfo", "MemTotal:") * 1024 / 100 * percent;
-}
-
 /* Why a cell can't occur or says nothing new, NULL if it has to run. */
 static const char *pointless(const union cell *cell)
 {

@@ -635,12 +635,6 @@ VSWAP_TEST(vswap_reclaim, hopeless_random)
 
 #define NR_CGROUPS	20
 
-/* Bytes that zswap is brought back to when it has more than this share of the memory. */
-static long pool_bytes(int percent)
-{
-	return read_key("/proc/meminfo", "MemTotal:") * 1024 / 100 * percent;
-}
-
 /* zswap makes room where it can, and is not kept by cgroups where it can't. */
 VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 {
@@ -762,7 +756,8 @@ VSWAP_TEST(vswap_reclaim, accept_threshold)
 
 	/* Fill it with what has no other place */
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
-	while (nr < NR_HELD && read_num(ZSWAP_DEBUG "pool_total_size") < limit) {
+	while (nr < NR_HELD && nr * (long)(CHUNK * page_size) < 8 * limit &&
+	       read_num(ZSWAP_DEBUG "pool_total_size") < limit) {
 		held[nr] = map_region(CHUNK, false);
 		fill_region(held[nr], CHUNK, PATTERN_QUARTER, 100 + nr);
 		try_swap_out(held[nr++], CHUNK);

@@ -578,6 +578,13 @@ static inline void drop_swap_cache(const char *cgroup, size_t nr)
 	}
 }
 
+/* What zswap may have, in bytes, with this share of the memory: it counts in pages. */
+static inline long pool_bytes(int percent)
+{
+	return read_key("/proc/meminfo", "MemTotal:") * 1024 / page_size * percent / 100 *
+	       page_size;
+}
+
 /*
  * Have zswap write back until so many slots are on devices: with room for 1 MB,
  * each page that comes makes one leave.
