@@ -17,9 +17,11 @@ esac
 # khugepaged has the lowest priority of all: while a single CPU is left, it may be
 # preempted as a reader for longer than RCU thinks right.
 stall=rcupdate.rcu_cpu_stall_timeout=150
+# What takes too long is the same for the kernel as for the program.
+hung=sysctl.kernel.hung_task_timeout_secs=$hang
 
 "$top/scripts/prepare.sh" "$flavor"
 echo "# make torture FLAVOR=$flavor TIME=$time SEED=$seed CPUS=$cpus${WITHOUT:+ WITHOUT=$WITHOUT}"
 "$top/scripts/guest.sh" -m "${mem}M" -c "$cpus" -t $((time + slack)) \
-	-a "$stall torture_time=$time torture_seed=$seed torture_hang=$hang torture_without=${WITHOUT:-}" \
+	-a "$stall $hung torture_time=$time torture_seed=$seed torture_hang=$hang torture_without=${WITHOUT:-}" \
 	"$flavor" torture

@@ -2,8 +2,8 @@
 /*
  * Failing I/O of virtual slots, wherever it can hit: {read, write} x {where in a
  * group of pages} x {what is behind its neighbours} x {who does it} x {for once,
- * or for good} x {order 0, 64 kB}. In each cell exactly the pages that could not
- * be read are lost, all else is right, and nothing is left behind.
+ * or for good} x {order 0, 64 kB, 2 MB}. In each cell exactly the pages that could
+ * not be read are lost, all else is right, and nothing is left behind.
  *
  * A choice runs in which each pair of values occurs. VSWAP_ALL=1 has all of it.
  */
@@ -16,9 +16,9 @@
 
 enum { FIRST, MIDDLE, LAST, WHOLE, NR_PIECES };
 enum { BY_ZSWAP, BY_ZERO, BY_OTHER, BY_POISON, NR_BESIDE };
-enum { FAULT, SHMEM, READAHEAD, WRITEBACK, SWAPOFF, PUNCH, NR_PATHS };
+enum { FAULT, SHMEM, READAHEAD, WRITEBACK, SWAPOFF, PUNCH, TRUNCATE, NR_PATHS };
 enum { PASSING, LASTING, NR_ERRORS };
-enum { SMALL, LARGE, NR_SIZES };
+enum { SMALL, LARGE, HUGE, NR_SIZES };
 enum { READING, WRITING, NR_OPS };
 
 #define NR_AXES	6
@@ -31,10 +31,16 @@ static const char * const axis_text[NR_AXES][8] = {
 	{ "read", "write" },
 	{ "first", "middle", "last", "whole" },
 	{ "zswap", "zero", "other device", "poison" },
-	{ "fault", "shmem", "readahead", "zswap writeback", "swapoff", "punch hole" },
+	{ "fault", "shmem", "readahead", "zswap writeback", "swapoff", "punch hole",
+	  "truncate" },
 	{ "passing", "lasting" },
-	{ "order 0", "64 kB" },
+	{ "order 0", "64 kB", "2 MB" },
 };
+
+#define MAX_PTES_SWAP	THP "khugepaged/max_ptes_swap"
+
+#define MOST	512		/* pages of a group */
+#define FEW	(2 * GROUP)	/* others' pages, for zswap to have more than it may */
 
 union cell {
 	struct {
@@ -43,38 +49,86 @@ union cell {
 	int axis[NR_AXES];
 };
 
+static int group(const union cell *cell)
+{
+	return cell->size == HUGE ? MOST : GROUP;
+}
+
 /* The pages whose blocks are bad: so many from there on. */
-static const struct {
-	int first, nr;
-} pieces[NR_PIECES] = {
-	[FIRST] = { 0, 1 }, [MIDDLE] = { 7, 2 }, [LAST] = { GROUP - 1, 1 },
-	[WHOLE] = { 0, GROUP },
-};
+static int piece_first(const union cell *cell)
+{
+	return cell->piece == MIDDLE ? 7 : cell->piece == LAST ? group(cell) - 1 : 0;
+}
+
+static int piece_nr(const union cell *cell)
+{
+	return cell->piece == WHOLE ? group(cell) : cell->piece == MIDDLE ? 2 : 1;
+}
+
+static bool in_piece(const union cell *cell, int i)
+{
+	return i >= piece_first(cell) && i < piece_first(cell) + piece_nr(cell);
+}
+
+static bool is_shared(const union cell *cell)
+{
+	return cell->path == SHMEM || cell->path == PUNCH || cell->path == TRUNCATE;
+}
+
+/*
+ * Is the group one folio when it goes out? Groups of 64 kB that are read are not: what
+ * is behind their pages can be chosen one by one, and they are read as one.
+ */
+static bool goes_whole(const union cell *cell)
+{
+	return cell->size == HUGE ||
+	       (cell->size == LARGE && (cell->op == WRITING || is_shared(cell)));
+}
+
+/* Are its pages swapped out one by one, and is it about those of the piece? */
+static bool goes_by_piece(const union cell *cell)
+{
+	return cell->op == WRITING && !goes_whole(cell);
+}
+
+/* Are the disks as fast as memory, so that it may be read at one go? */
+static bool is_fast(const union cell *cell)
+{
+	return cell->op == READING && cell->size != SMALL &&
+	       (cell->path == FAULT || cell->path == SHMEM);
+}
+
+/* Is it read at one go? What is lost is not read with others, nor 2 MB but of a file. */
+static bool comes_whole(const union cell *cell)
+{
+	return is_fast(cell) && cell->beside != BY_POISON &&
+	       (cell->size == LARGE || cell->path == SHMEM);
+}
 
 /* Why a cell can't occur, NULL if it can. */
 static const char *impossible(const union cell *cell)
 {
-	if (cell->piece == WHOLE && cell->beside != BY_ZSWAP)
+	const bool whole = cell->piece == WHOLE;
+
+	if (whole && cell->beside != BY_ZSWAP)
 		return "a whole group has no neighbours; one run is enough";
-	if (cell->op == READING) {
-		if (cell->path == WRITEBACK)
-			return "zswap reads nothing, see vswap_decompress";
-		if ((cell->path == SHMEM || cell->path == PUNCH) && cell->size == LARGE)
-			return "a large folio of shmem has all pages in one place when it goes out";
-		if ((cell->path == READAHEAD || cell->path == SWAPOFF) && cell->size == LARGE)
-			return "both read single pages";
-		if (cell->size == LARGE && cell->beside == BY_POISON)
-			return "what is lost is not read together with others";
-		if (cell->size == LARGE && access(FAIL_REQUEST, F_OK))
-			return "what is as fast as memory, and read at one go, does not fail";
-		return NULL;
-	}
-	if (cell->path == READAHEAD || cell->path == SWAPOFF || cell->path == PUNCH)
+	if (cell->op == READING && cell->path == WRITEBACK)
+		return "zswap reads nothing, see vswap_decompress";
+	if (cell->op == WRITING && cell->path >= READAHEAD && cell->path != WRITEBACK)
 		return "writes nothing";
-	if (cell->path == WRITEBACK && cell->size == LARGE)
-		return "zswap writes back single pages";
-	if (cell->piece != WHOLE && cell->beside != BY_OTHER)
-		return "what is written is written as a whole, to devices";
+	if (is_fast(cell) && access(FAIL_REQUEST, F_OK))
+		return "what is as fast as memory, and read at one go, does not fail";
+	if (goes_whole(cell) && cell->beside == BY_ZERO)
+		return "a folio is known to be zero as a whole";
+	if (goes_whole(cell) && (cell->op == READING || cell->path == WRITEBACK) && !whole &&
+	    cell->piece != FIRST && cell->beside == BY_ZSWAP)
+		return "zswap writes back the first page of a folio first";
+	if (cell->op == READING || !goes_whole(cell))
+		return NULL;
+	if (cell->path == WRITEBACK && cell->beside >= BY_OTHER)
+		return "zswap has all of a folio, or none of it";
+	if (cell->path != WRITEBACK && !whole && cell->beside != BY_OTHER)
+		return "a folio is written as a whole, to devices";
 	return NULL;
 }
 
@@ -82,17 +136,28 @@ struct matrix {
 	char cgroup[128];
 	long slots;
 	struct disk bad, below, before, after;
-	bool has_before, has_after;
-	bool fast;			/* all of them are as fast as memory */
+	bool has_before, has_below, has_after;
+	bool fast;			/* they are as fast as memory */
 	bool running;			/* a cell, which has these */
 	int fd;				/* of shared memory */
 	char *p;
+	char where[MOST + 1];		/* what is behind its pages, see cell_places() */
+	bool lost;			/* it is, where that is to be */
 };
 
-static void set_large(const char *when)
+static void set_large(const char *when, const char *when_huge)
 {
 	write_file(FOLIO_64K "enabled", when);
 	write_file(FOLIO_64K "shmem_enabled", when);
+	write_file(FOLIO_2M "enabled", when_huge);
+	write_file(FOLIO_2M "shmem_enabled", when_huge);
+}
+
+/* Have folios of the cell's size from now on, for those who ask for large ones. */
+static void cell_set_large(const union cell *cell)
+{
+	set_large(cell->size == LARGE ? "always" : "never",
+		  cell->size == HUGE ? "always" : "never");
 }
 
 FIXTURE(vswap_io_matrix) {
@@ -110,56 +175,65 @@ FIXTURE_SETUP(vswap_io_matrix)
 	ASSERT_EQ(cgroup_enter(self->m.cgroup, sizeof(self->m.cgroup),
 			       "vswap_io_matrix"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	/* khugepaged is not to read it first */
+	write_file(MAX_PTES_SWAP, "0");
 	/* Its own stack and data are not to be among what is swapped out, and counted */
 	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
 	self->m.slots = vswap_stat("slots_used");
 }
 
-/* What is behind the pages: 'd' for the bad disk, 'o' for others. */
+/*
+ * What is behind the pages: 'd' for the bad disk, 'o' for others, 'z' for zswap,
+ * '0' for nothing, as they are zeroes, and 'p' for those that are lost.
+ */
 static void cell_places(const union cell *cell, char *where)
 {
-	static const char beside[NR_BESIDE] = { 'z', '0', 'o', 'o' };
+	static const char beside[NR_BESIDE] = { 'z', '0', 'o', 'p' };
+	const int end = piece_first(cell) + piece_nr(cell);
 
-	memset(where, beside[cell->beside], GROUP);
-	memset(where + pieces[cell->piece].first, 'd', pieces[cell->piece].nr);
+	memset(where, beside[cell->beside], group(cell));
+	memset(where + piece_first(cell), 'd', piece_nr(cell));
 	/* Poison comes from the device before */
-	if (cell->piece != FIRST && cell->beside == BY_POISON)
-		memset(where + pieces[cell->piece].first + pieces[cell->piece].nr, 'z',
-		       GROUP - pieces[cell->piece].first - pieces[cell->piece].nr);
-	where[GROUP] = 0;
+	if (cell->piece != FIRST && cell->beside == BY_POISON && !goes_by_piece(cell))
+		memset(where + end, goes_whole(cell) ? 'o' : 'z', group(cell) - end);
+	where[group(cell)] = 0;
 }
 
 /*
  * The disks of a cell, with as many slots as there are pages for each, so that
- * each is full when the next one's turn comes: one before, the bad one, one after.
+ * each is full when the next one's turn comes: one before, the bad one, one after. If
+ * the
+ * neighbours are out before the bad disk's turn comes, all of them are on the one before.
  */
-static const char *cell_disks(struct matrix *m,
-			      const union cell *cell)
+static const char *cell_disks(struct matrix *m, const union cell *cell)
 {
-	const int first = pieces[cell->piece].first, nr = pieces[cell->piece].nr;
+	const int first = piece_first(cell), nr = piece_nr(cell);
 	const bool others = cell->beside >= BY_OTHER && cell->piece != WHOLE;
-	const int nr_before = cell->piece == FIRST ? GROUP - nr : first;
-	const int nr_after = GROUP - first - nr;
+	const bool all_before = cell->piece == FIRST || goes_by_piece(cell);
+	const int nr_before = all_before ? group(cell) - nr : first;
+	const int nr_after = group(cell) - first - nr;
+	const int prio = cell->piece == FIRST && !goes_by_piece(cell) ? 10 : 30;
+	const bool sound = is_fast(cell) && cell->beside != BY_POISON;
 	const char *missing;
 
 	m->running = true;
-	m->fast = cell->op == READING && cell->size == LARGE;
+	m->fast = is_fast(cell);
 	m->has_before = others && nr_before;
-	m->has_after = others && cell->beside == BY_OTHER &&
-			  cell->piece == MIDDLE && nr_after;
+	m->has_below = m->has_before && !sound;
+	m->has_after = others && cell->piece == MIDDLE && !all_before &&
+		       m->where[group(cell) - 1] == 'o';
 	missing = m->fast ? ram_setup(&m->bad, 1, nr) :
 		  null_setup(&m->bad, nr,
 			     cell->error == PASSING ? "badblocks_once" : "memory_backed");
 	if (!missing && m->has_before)
-		missing = m->fast ? ram_setup(&m->before, 0, nr_before) :
+		missing = sound ? ram_setup(&m->before, 0, nr_before) :
 			  disk_setup(&m->below, 0, nr_before) ?:
 			  dm_setup(&m->before, &m->below);
 	if (!missing && m->has_after)
 		missing = ram_setup(&m->after, 2, nr_after);
 	if (missing)
 		return missing;
-	if (disk_on(&m->bad, 20) ||
-	    (m->has_before && disk_on(&m->before, cell->piece == FIRST ? 10 : 30)) ||
+	if (disk_on(&m->bad, 20) || (m->has_before && disk_on(&m->before, prio)) ||
 	    (m->has_after && disk_on(&m->after, 10)))
 		return "a disk can't be switched on";
 	return NULL;
@@ -171,7 +245,7 @@ static int cell_fail(struct matrix *m, const union cell *cell, bool bad)
 	if (m->fast)
 		return fail_requests(&m->bad, bad ? "100" : "0",
 				     cell->error == PASSING ? "1" : "-1");
-	return null_bad(1, pieces[cell->piece].nr, bad);
+	return null_bad(1, piece_nr(cell), bad);
 }
 
 static int cell_disks_remove(struct matrix *m)
@@ -184,12 +258,12 @@ static int cell_disks_remove(struct matrix *m)
 	err = disk_remove(&m->bad);
 	if (!m->fast)
 		err = null_remove() ?: err;
-	if (m->has_before && m->fast) {
-		err = disk_remove(&m->before) ?: err;
-	} else if (m->has_before) {
+	if (m->has_below) {
 		err = dm_table(&m->below, NULL) ?: err;
 		err = dm_remove(&m->before) ?: err;
 		err = disk_remove(&m->below) ?: err;
+	} else if (m->has_before) {
+		err = disk_remove(&m->before) ?: err;
 	}
 	if (m->has_after)
 		err = disk_remove(&m->after) ?: err;
@@ -203,24 +277,86 @@ FIXTURE_TEARDOWN(vswap_io_matrix)
 		EXPECT_EQ(cell_disks_remove(&self->m), 0);
 	write_file(ZSWAP_PARAM "enabled", "1");
 	write_file(VSWAP_MODE, "auto");
-	set_large("never");
+	write_file(MAX_PTES_SWAP, "64");
+	set_large("never", "inherit");
 	cgroup_leave(self->m.cgroup);
 }
 
-/* Swap out shared pages, which page tables don't know, one by one. */
-static bool place_shared(char *p, const char *where, unsigned long seed)
+/* Pages of mine, or of a file, that may become a folio of the cell's size. */
+static bool cell_map(struct matrix *m, const union cell *cell)
 {
-	for (int i = 0; i < GROUP; i++) {
-		long used = vswap_stat("slots_used");
-		char *page = p + i * page_size;
+	const size_t size = group(cell) * page_size;
 
-		pattern_fill(page, page_size, place_pattern(where, i), seed, i);
-		write_file(ZSWAP_PARAM "enabled", where[i] == 'z' ? "1" : "0");
-		for (int n = 0; n < 100 && vswap_stat("slots_used") <= used; n++) {
-			madvise(page, page_size, MADV_PAGEOUT);
+	m->p = map_region(group(cell), goes_whole(cell));
+	if (!is_shared(cell))
+		return m->p;
+	m->fd = syscall(SYS_memfd_create, "vswap_io_matrix", 0);
+	if (m->fd < 0 || ftruncate(m->fd, size) ||
+	    mmap(m->p, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->fd, 0) != m->p)
+		return false;
+	madvise(m->p, size, goes_whole(cell) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return true;
+}
+
+/* How often that has happened with folios of the cell's size */
+static long large_stat(const union cell *cell, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%sstats/%s", cell->size == HUGE ? FOLIO_2M : FOLIO_64K,
+		 name);
+	return read_num(path);
+}
+
+/* The group as one folio. */
+static bool fill_whole(struct matrix *m, const union cell *cell, unsigned long seed)
+{
+	const char *stat = is_shared(cell) ? "shmem_alloc" : "anon_fault_alloc";
+	long large = large_stat(cell, stat);
+
+	cell_set_large(cell);
+	if (!cell_map(m, cell))
+		return false;
+	fill_region(m->p, group(cell), PATTERN_QUARTER, seed);
+	return large_stat(cell, stat) == large + 1;
+}
+
+/* Swap out so many pages. Page tables don't tell of those of a file. */
+static bool out(const union cell *cell, char *p, size_t nr)
+{
+	long used = vswap_stat("slots_used");
+
+	for (int n = 0; n < 100; n++) {
+		if (n)
 			usleep(1000);
-		}
-		if (vswap_stat("slots_used") <= used)
+		madvise(p, nr * page_size, MADV_PAGEOUT);
+		if (is_shared(cell) ? vswap_stat("slots_used") >= used + (long)nr :
+				      count_swapped(p, nr) == nr)
+			return true;
+	}
+	return false;
+}
+
+enum { PIECE = 1, OTHERS = 2 };
+
+/* Fill and swap out @which pages one by one, if they are not lost. */
+static bool place_pages(struct matrix *m, const union cell *cell, int which,
+			unsigned long seed)
+{
+	bool to_zswap = cell->path == WRITEBACK;	/* at first */
+
+	for (int i = 0; i < group(cell); i++) {
+		char *page = m->p + i * page_size, where = m->where[i];
+		bool zswap = strchr("z0", where) || (where == 'd' && to_zswap);
+
+		if (!(which & (in_piece(cell, i) ? PIECE : OTHERS)) || (m->lost && where == 'p'))
+			continue;
+		/* It may still have a slot of a disk, which the next one is to get */
+		madvise(page, page_size, is_shared(cell) ? MADV_REMOVE : MADV_DONTNEED);
+		pattern_fill(page, page_size, place_pattern(m->where, i), seed, i);
+		/* For zeroes, there may be no device */
+		write_file(ZSWAP_PARAM "enabled", zswap ? "1" : "0");
+		if (!out(cell, page, 1))
 			return false;
 	}
 	write_file(ZSWAP_PARAM "enabled", "1");
@@ -228,38 +364,45 @@ static bool place_shared(char *p, const char *where, unsigned long seed)
 	return true;
 }
 
-static bool is_shared(const union cell *cell)
+/* More for zswap than the cgroup may have there: what came first is written back. */
+static void squeeze(struct matrix *m, unsigned long seed)
 {
-	return cell->path == SHMEM || cell->path == PUNCH;
+	char *more = map_region(FEW, false);
+
+	cgroup_write(m->cgroup, "memory.zswap.max", "32K");
+	fill_region(more, FEW, PATTERN_QUARTER, seed);
+	try_swap_out(more, FEW);
+	cgroup_write(m->cgroup, "memory.zswap.max", "max");
+	wait_writeback();
+	munmap(more, FEW * page_size);
 }
 
-static bool cell_map_shared(struct matrix *m)
+/* The pages of a folio, which goes to zswap and leaves it in part, or to the disks. */
+static bool place_whole(struct matrix *m, const union cell *cell, unsigned long seed)
 {
-	char *p = map_region(GROUP, false);
+	bool direct = cell->beside >= BY_OTHER || cell->piece == WHOLE;
 
-	m->fd = syscall(SYS_memfd_create, "vswap_io_matrix", 0);
-	if (m->fd < 0 || ftruncate(m->fd, GROUP * page_size))
+	if (!fill_whole(m, cell, seed))
 		return false;
-	m->p = mmap(p, GROUP * page_size, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_FIXED, m->fd, 0);
-	return m->p != MAP_FAILED;
+	write_file(ZSWAP_PARAM "enabled", direct ? "0" : "1");
+	if (!out(cell, m->p, group(cell)))
+		return false;
+	write_file(ZSWAP_PARAM "enabled", "1");
+	wait_writeback();
+	for (int i = 0; i < 50 && disk_used(&m->bad) < piece_nr(cell); i++)
+		squeeze(m, seed + 1);
+	return true;
 }
 
-static bool cell_place(struct matrix *m,
-		       const union cell *cell, const char *where,
-		       unsigned long seed)
+static bool cell_place(struct matrix *m, const union cell *cell, unsigned long seed)
 {
+	if (goes_whole(cell))
+		return place_whole(m, cell, seed);
 	if (!is_shared(cell)) {
-		m->p = place_region(1, where, seed);
+		m->p = place_region(1, m->where, seed);
 		return m->p;
 	}
-	return cell_map_shared(m) && place_shared(m->p, where, seed);
-}
-
-static bool in_piece(const union cell *cell, int i)
-{
-	return i >= pieces[cell->piece].first &&
-	       i < pieces[cell->piece].first + pieces[cell->piece].nr;
+	return cell_map(m, cell) && place_pages(m, cell, PIECE | OTHERS, seed);
 }
 
 static const char *cell_text(const union cell *cell)
@@ -273,67 +416,98 @@ static const char *cell_text(const union cell *cell)
 	return text;
 }
 
-/* Do the pages end as they should? @lost: those of the piece are, too. */
-static void cell_expect(struct __test_metadata *_metadata,
-			struct matrix *m,
-			const union cell *cell, const char *where,
-			unsigned long seed, bool lost)
+/* Is the page lost with its block? Not if it was cut off before. */
+static bool is_lost(const union cell *cell, int i)
 {
-	for (int i = 0; i < GROUP; i++) {
-		bool poison = cell->beside == BY_POISON && where[i] == 'o';
-		int want = poison || (lost && in_piece(cell, i)) ? SIGBUS : 0;
+	return in_piece(cell, i) && (cell->path != TRUNCATE || i == piece_first(cell));
+}
 
-		EXPECT_EQ(read_page(m->p, where, seed, i), want) {
+/* Do the pages end as they should? @lost: those of the piece are, too. */
+static void cell_expect(struct __test_metadata *_metadata, struct matrix *m,
+			const union cell *cell, unsigned long seed, bool lost)
+{
+	for (int i = 0; i < group(cell); i++) {
+		int want = m->where[i] == 'p' || (lost && is_lost(cell, i)) ? SIGBUS : 0;
+
+		EXPECT_EQ(read_page(m->p, m->where, seed, i), want) {
 			TH_LOG("page %d, %s", i, cell_text(cell));
 		}
 	}
 }
 
-/* How often that has happened with folios of 64 kB */
-static long large_stat(const char *name)
+/* What is on the disk before can't be read any more. Returns how much that is. */
+static long cell_lose(struct __test_metadata *_metadata, struct matrix *m,
+		      const union cell *cell)
 {
-	char path[128];
+	long nr = 0;
 
-	snprintf(path, sizeof(path), FOLIO_64K "stats/%s", name);
-	return read_num(path);
-}
-
-static void cell_read(struct __test_metadata *_metadata,
-		      struct matrix *m,
-		      const union cell *cell, unsigned long seed)
-{
-	const int first = pieces[cell->piece].first, nr = pieces[cell->piece].nr;
-	long errors = vswap_stat("read_error"), poison = 0;
-	bool lasting = cell->error == LASTING;
-	char where[GROUP + 1], page[page_size];
-	const char *missing;
-
-	cell_places(cell, where);
-	missing = cell_disks(m, cell);
-	ASSERT_EQ(missing, NULL) {
-		TH_LOG("%s: %s", cell_text(cell), missing);
-	}
-	ASSERT_TRUE(cell_place(m, cell, where, seed)) {
+	if (!m->has_before || cell->beside != BY_POISON)
+		return 0;
+	for (int i = 0; i < group(cell); i++)
+		nr += m->where[i] == 'p';
+	EXPECT_EQ(dm_table(&m->below, "error_reads"), 0);
+	EXPECT_EQ(disk_off(&m->before), 0);
+	EXPECT_EQ(vswap_stat("slots_poison"), nr) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	EXPECT_EQ(disk_used(&m->bad), nr);
-	drop_swap_cache(m->cgroup, GROUP);
-	if (m->has_before && cell->beside == BY_POISON) {
-		ASSERT_EQ(dm_table(&m->below, "error_reads"), 0);
-		ASSERT_EQ(disk_off(&m->before), 0);
-		for (int i = 0; i < GROUP; i++)
-			poison += where[i] == 'o';
-		EXPECT_EQ(vswap_stat("slots_poison"), poison);
-		errors = vswap_stat("read_error");
+	m->lost = true;
+	return nr;
+}
+
+/* Cut inside of the first bad page, which has to be read for it. */
+static void cell_cut(struct __test_metadata *_metadata, struct matrix *m,
+		     const union cell *cell, unsigned long seed)
+{
+	const int first = piece_first(cell);
+	const size_t start = first * page_size, cut = 100;
+	size_t end = cut + 8;
+	char page[page_size], now[page_size];
+
+	if (cell->path == PUNCH) {
+		EXPECT_EQ(fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				    start + cut, end - cut), 0);
+	} else {
+		end = page_size;
+		EXPECT_EQ(ftruncate(m->fd, start + cut), 0);
+		EXPECT_EQ(ftruncate(m->fd, group(cell) * page_size), 0);
+		memset(m->where + first + 1, '0', group(cell) - first - 1);
 	}
-	if (cell->size == LARGE) {
-		set_large("always");
-		madvise(m->p, GROUP * page_size, MADV_HUGEPAGE);
+	if (cell->error == LASTING)
+		return;
+	pattern_fill(page, page_size, place_pattern(m->where, first), seed, first);
+	memset(page + cut, 0, end - cut);
+	EXPECT_EQ(pread(m->fd, now, page_size, start), page_size);
+	EXPECT_EQ(memcmp(now, page, page_size), 0) {
+		TH_LOG("%s", cell_text(cell));
 	}
+	/* Fill the hole, for what comes after this */
+	pattern_fill(page, page_size, place_pattern(m->where, first), seed, first);
+	EXPECT_EQ(pwrite(m->fd, page, page_size, start), page_size);
+}
+
+static void cell_read(struct __test_metadata *_metadata, struct matrix *m,
+		      const union cell *cell, unsigned long seed)
+{
+	const int first = piece_first(cell), nr = piece_nr(cell);
+	const bool lasting = cell->error == LASTING;
+	long errors, poison;
+
+	ASSERT_TRUE(cell_place(m, cell, seed)) {
+		TH_LOG("%s", cell_text(cell));
+	}
+	ASSERT_EQ(disk_used(&m->bad), nr) {
+		TH_LOG("%s", cell_text(cell));
+	}
+	drop_swap_cache(m->cgroup, group(cell));
+	poison = cell_lose(_metadata, m, cell);
+	errors = vswap_stat("read_error");
+	cell_set_large(cell);
+	if (cell->size != SMALL && !is_shared(cell))
+		madvise(m->p, group(cell) * page_size, MADV_HUGEPAGE);
 
 	ASSERT_EQ(cell_fail(m, cell, true), 0);
 	if (cell->path == READAHEAD) {
-		madvise(m->p, GROUP * page_size, MADV_WILLNEED);
+		madvise(m->p, group(cell) * page_size, MADV_WILLNEED);
 		EXPECT_TRUE(wait_read_error(errors)) {
 			TH_LOG("%s", cell_text(cell));
 		}
@@ -342,127 +516,129 @@ static void cell_read(struct __test_metadata *_metadata,
 		EXPECT_EQ(vswap_stat("slots_poison"), poison + lasting * nr) {
 			TH_LOG("%s", cell_text(cell));
 		}
-	} else if (cell->size == LARGE && cell->piece != WHOLE) {
+	} else if (cell->path == PUNCH || cell->path == TRUNCATE) {
+		cell_cut(_metadata, m, cell, seed);
+	} else if (comes_whole(cell) && cell->piece != WHOLE) {
 		/* Another page of the folio is needed, and the bad ones are read with it */
-		int other = first ? 0 : GROUP - 1;
+		int other = first ? 0 : group(cell) - 1;
 
-		EXPECT_EQ(read_page(m->p, where, seed, other), 0);
+		EXPECT_EQ(read_page(m->p, m->where, seed, other), 0);
 		EXPECT_EQ(vswap_stat("read_error"), errors + 1) {
 			TH_LOG("%s", cell_text(cell));
 		}
-	} else if (cell->path == PUNCH) {
-		/* A part of the first bad page, which has to be read for it */
-		EXPECT_EQ(fallocate(m->fd, 3, first * page_size + 100, 8), 0);
-		if (!lasting) {
-			char byte = 1;
-
-			EXPECT_EQ(pread(m->fd, &byte, 1, first * page_size + 100), 1);
-			EXPECT_EQ(byte, 0);
-			/* ... and fill the hole, for what comes below */
-			pattern_fill(page, page_size, place_pattern(where, first),
-				     seed, first);
-			EXPECT_EQ(pwrite(m->fd, page + 100, 8,
-					 first * page_size + 100), 8);
-		}
 	}
-	cell_expect(_metadata, m, cell, where, seed, lasting);
+	cell_expect(_metadata, m, cell, seed, lasting);
 	/* Of a large folio, it is one request for all, and then each page by itself */
 	errors = vswap_stat("read_error") - errors;
-	EXPECT_TRUE(cell->size == LARGE ? errors == 1 + lasting * nr : errors > 0) {
+	EXPECT_TRUE(comes_whole(cell) ? errors == 1 + lasting * nr : errors > 0) {
 		TH_LOG("%ld errors, %s", errors, cell_text(cell));
 	}
 
 	/* The disk is well again; what has been given up for good is not */
 	ASSERT_EQ(cell_fail(m, cell, false), 0);
-	cell_expect(_metadata, m, cell, where, seed,
+	cell_expect(_metadata, m, cell, seed,
 		    lasting && (is_shared(cell) || cell->path == SWAPOFF));
 }
 
-/* Have the pages written to the disks, if they fail until @errors have been counted. */
-static void cell_write_once(struct matrix *m, const union cell *cell, unsigned long seed,
-			    long errors)
+/* All but what is to be written to the bad disk is where it should be. */
+static bool place_for_write(struct matrix *m, const union cell *cell, unsigned long seed)
 {
-	if (cell->path == WRITEBACK) {
-		char *more = map_region(2 * GROUP, false);
-
-		try_swap_out(m->p, GROUP);
-		cgroup_write(m->cgroup, "memory.zswap.max", "32K");
-		fill_region(more, 2 * GROUP, PATTERN_QUARTER, seed);
-		try_swap_out(more, 2 * GROUP);
-		cgroup_write(m->cgroup, "memory.zswap.max", "max");
-		wait_writeback();
-		munmap(more, 2 * GROUP * page_size);
-		return;
+	if (goes_whole(cell)) {
+		if (m->p)
+			fill_region(m->p, group(cell), PATTERN_QUARTER, seed);
+		else if (!fill_whole(m, cell, seed))
+			return false;
+		return cell->path != WRITEBACK || out(cell, m->p, group(cell));
 	}
-	write_file(ZSWAP_PARAM "enabled", "0");
-	for (int i = 0; i < 10 && vswap_stat("write_error") == errors; i++)
-		try_swap_out(m->p, GROUP);
+	return (m->p || cell_map(m, cell)) &&
+	       (cell->path != WRITEBACK || place_pages(m, cell, PIECE, seed)) &&
+	       place_pages(m, cell, OTHERS, seed);
+}
+
+/* Have the pages written to the disk, until one can't be, or it is full. */
+static void write_pages(struct matrix *m, const union cell *cell, unsigned long seed)
+{
+	const int first = goes_whole(cell) ? 0 : piece_first(cell);
+	const int nr = goes_whole(cell) ? group(cell) : piece_nr(cell);
+	long errors = vswap_stat("write_error");
+
+	if (cell->path != WRITEBACK)
+		write_file(ZSWAP_PARAM "enabled", "0");
+	for (int i = 0; i < 50 && vswap_stat("write_error") == errors &&
+			disk_used(&m->bad) < piece_nr(cell); i++) {
+		if (cell->path == WRITEBACK)
+			squeeze(m, seed + 1);
+		else
+			try_swap_out(m->p + first * page_size, nr);
+	}
 	write_file(ZSWAP_PARAM "enabled", "1");
 }
 
-static void cell_write(struct __test_metadata *_metadata,
-		       struct matrix *m,
+static void fill_piece(struct matrix *m, const union cell *cell, unsigned long seed)
+{
+	for (int i = 0; i < group(cell); i++) {
+		if (in_piece(cell, i))
+			pattern_fill(m->p + i * page_size, page_size, PATTERN_QUARTER, seed, i);
+	}
+}
+
+static void cell_write(struct __test_metadata *_metadata, struct matrix *m,
 		       const union cell *cell, unsigned long seed)
 {
-	const char *stat = is_shared(cell) ? "shmem_alloc" : "anon_fault_alloc";
-	long errors = vswap_stat("write_error"), large = large_stat(stat);
-	long written = large_stat("swpout"), writes, reads = 0;
-	char where[GROUP + 1];
-	const char *missing;
+	const bool writeback = cell->path == WRITEBACK;
+	long errors, written, writes, reads;
 
-	cell_places(cell, where);
-	missing = cell_disks(m, cell);
-	ASSERT_EQ(missing, NULL) {
-		TH_LOG("%s: %s", cell_text(cell), missing);
-	}
-	m->p = map_region(GROUP, false);
-	if (is_shared(cell)) {
-		munmap(m->p, GROUP * page_size);
-		ASSERT_TRUE(cell_map_shared(m));
-	}
-	if (cell->size == LARGE) {
-		set_large("always");
-		madvise(m->p, GROUP * page_size, MADV_HUGEPAGE);
-	}
-	fill_region(m->p, GROUP, PATTERN_QUARTER, seed);
-	EXPECT_EQ(large_stat(stat), large + (cell->size == LARGE)) {
+	if (goes_by_piece(cell))
+		EXPECT_EQ(disk_off(&m->bad), 0);
+	ASSERT_TRUE(place_for_write(m, cell, seed)) {
 		TH_LOG("%s", cell_text(cell));
+	}
+	if (m->has_before && cell->beside == BY_POISON) {
+		drop_swap_cache(m->cgroup, group(cell));
+		cell_lose(_metadata, m, cell);
+	}
+	if (goes_by_piece(cell)) {
+		if (!writeback)
+			fill_piece(m, cell, seed);
+		EXPECT_EQ(disk_on(&m->bad, 20), 0);
 	}
 
 	ASSERT_EQ(cell_fail(m, cell, true), 0);
-	cell_write_once(m, cell, seed + 1, errors);
+	errors = vswap_stat("write_error");
+	written = large_stat(cell, "swpout");
+	write_pages(m, cell, seed + 1);
 	EXPECT_GT(vswap_stat("write_error"), errors) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	EXPECT_EQ(large_stat("swpout") > written, cell->size == LARGE) {
+	EXPECT_EQ(large_stat(cell, "swpout") > written, goes_whole(cell) && !writeback) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	cell_expect(_metadata, m, cell, where, seed, false);
+	cell_expect(_metadata, m, cell, seed, false);
 
 	/* The disk is well again, and used: there are just as many slots as pages */
 	ASSERT_EQ(cell_fail(m, cell, false), 0);
-	fill_region(m->p, GROUP, PATTERN_QUARTER, seed + 2);
+	ASSERT_TRUE(place_for_write(m, cell, seed + 2)) {
+		TH_LOG("again, %s", cell_text(cell));
+	}
+	if (goes_by_piece(cell) && !writeback)
+		fill_piece(m, cell, seed + 2);
 	errors = vswap_stat("write_error");
 	writes = vm_events("pswpout");
-	cell_write_once(m, cell, seed + 3, errors);
+	write_pages(m, cell, seed + 3);
 	EXPECT_GT(vm_events("pswpout"), writes) {
 		TH_LOG("%s", cell_text(cell));
 	}
 	EXPECT_EQ(vswap_stat("write_error"), errors) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	if (cell->path != WRITEBACK) {
-		EXPECT_EQ(disk_used(&m->bad), pieces[cell->piece].nr) {
-			TH_LOG("%s", cell_text(cell));
-		}
-		drop_swap_cache(m->cgroup, GROUP);
-		reads = vm_events("pswpin");
+	EXPECT_EQ(disk_used(&m->bad), piece_nr(cell)) {
+		TH_LOG("%s", cell_text(cell));
 	}
-	cell_expect(_metadata, m, cell, where, seed + 2, false);
-	if (cell->path != WRITEBACK) {
-		EXPECT_GT(vm_events("pswpin"), reads) {
-			TH_LOG("%s", cell_text(cell));
-		}
+	drop_swap_cache(m->cgroup, group(cell));
+	reads = vm_events("pswpin");
+	cell_expect(_metadata, m, cell, seed + 2, false);
+	EXPECT_GT(vm_events("pswpin"), reads) {
+		TH_LOG("%s", cell_text(cell));
 	}
 }
 
@@ -470,8 +646,17 @@ static void cell_run(struct __test_metadata *_metadata,
 		     struct matrix *m,
 		     const union cell *cell, unsigned long seed)
 {
+	const char *missing;
+
 	m->fd = -1;
 	m->p = NULL;
+	m->lost = false;
+	set_large("never", "never");
+	cell_places(cell, m->where);
+	missing = cell_disks(m, cell);
+	ASSERT_EQ(missing, NULL) {
+		TH_LOG("%s: %s", cell_text(cell), missing);
+	}
 	if (cell->op == READING)
 		cell_read(_metadata, m, cell, seed);
 	else
@@ -481,10 +666,10 @@ static void cell_run(struct __test_metadata *_metadata,
 	}
 
 	if (m->p)
-		munmap(m->p, GROUP * page_size);
+		munmap(m->p, group(cell) * page_size);
 	if (m->fd >= 0)
 		close(m->fd);
-	set_large("never");
+	set_large("never", "never");
 	write_file(ZSWAP_PARAM "enabled", "1");
 	EXPECT_LE(wait_slots(m->slots), m->slots) {
 		TH_LOG("%s", cell_text(cell));
@@ -515,7 +700,7 @@ static bool new_pairs(const union cell *cell)
 	return any;
 }
 
-VSWAP_TEST(vswap_io_matrix, cells)
+TEST_F_TIMEOUT(vswap_io_matrix, cells, 3000)
 {
 	int nr = 1, run = 0, none = 0;
 

@@ -629,11 +629,12 @@ static int good_work(const char *cgroup, int seed)
 }
 
 /*
- * One round of it, in milliseconds; it is ended after a minute. The limit is that of
- * @limited, which is told of what happens below it, too.
+ * One round of it, in milliseconds; it is ended when it takes a minute longer than one
+ * that took @usual. The limit is that of @limited, which is told of what happens below
+ * it, too.
  */
 static long good_round(struct __test_metadata *_metadata, const char *cgroup,
-		       const char *limited, int seed)
+		       const char *limited, int seed, long usual)
 {
 	static const char * const events[] = { "oom", "oom_kill", "oom_group_kill" };
 	long out = cgroup_read_key(cgroup, "memory.stat", "zswpout");
@@ -646,7 +647,7 @@ static long good_round(struct __test_metadata *_metadata, const char *cgroup,
 		_exit(good_work(cgroup, seed));
 	while (!waitpid(pid, &status, WNOHANG)) {
 		usleep(2000);
-		if (now_ms() - start > 60000)
+		if (now_ms() - start > BOUND_MS(usual) + 60000)
 			kill(pid, SIGKILL);
 	}
 	took = now_ms() - start;
@@ -672,7 +673,7 @@ VSWAP_TEST(vswap_isolation, good)
 	bool ended = false;
 	int status = 0;
 
-	before = good_round(_metadata, self->good, limited, 0);
+	before = good_round(_metadata, self->good, limited, 0, 0);
 	self->pid = fork();
 	if (!self->pid) {
 		variant->worst(&self->bad);
@@ -682,7 +683,7 @@ VSWAP_TEST(vswap_isolation, good)
 	for (int i = 0; i < 6000 && told->rounds < 1; i++)
 		usleep(10000);
 	for (int n = 0; n < nr || (n < 8 * nr && told->rounds < 3); n++) {
-		took = good_round(_metadata, self->good, limited, 1 + n);
+		took = good_round(_metadata, self->good, limited, 1 + n, before);
 		longest = took > longest ? took : longest;
 		EXPECT_EQ(vswap_validate(), 0);
 	}
@@ -699,7 +700,7 @@ VSWAP_TEST(vswap_isolation, good)
 	EXPECT_EQ(status, 0);
 
 	/* A guest may be slower for a while whatever it does */
-	after = good_round(_metadata, self->good, limited, 100);
+	after = good_round(_metadata, self->good, limited, 100, before);
 	EXPECT_LE(longest, BOUND_MS(before > after ? before : after));
 	rounds = told->rounds;
 	done = told->done;

@@ -293,8 +293,12 @@ static pid_t start_unkillable(const char *cgroup, size_t nr, size_t drop, int *g
 	char c;
 
 	if (!pid) {
-		char *p = map_region(nr, false);
+		char *p;
 
+		/* What else it has is to stay: there is no room for a page to come back */
+		if (mlockall(MCL_CURRENT))
+			_exit(3);
+		p = map_region(nr, false);
 		fill_region(p, nr, PATTERN_RANDOM, 9);
 		if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(2);

@@ -177,7 +177,7 @@ static long kernel_memory(const char *cgroup)
  */
 VSWAP_TEST(vswap_memcg, tables)
 {
-	const long nr = 256, slack = nr * page_size / 4;
+	const long nr = debug_few(256, 96), slack = nr * page_size / 4;
 	long before = kernel_memory(self->cgroup), after, tables, others;
 	int fd = open_huge_file(), status;
 	char child[192];
@@ -218,12 +218,18 @@ VSWAP_TEST(vswap_memcg, tables)
 	EXPECT_GE(kernel_memory(self->cgroup), before + tables);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 
-	/* All of it is uncharged with the last slot */
+	/* All of it is uncharged with the last slot, once RCU has freed it */
 	close(fd);
 	umount2(ZERO_DIR, 0);
 	EXPECT_LE(wait_slots(self->slots + others), self->slots + others);
-	after = kernel_memory(self->cgroup);
-	EXPECT_LE(after, before + slack);
+	for (int i = 0; i < 10; i++) {
+		after = kernel_memory(self->cgroup);
+		if (after <= before + slack)
+			break;
+	}
+	EXPECT_LE(after, before + slack) {
+		TH_LOG("%ld in zswap are others'", others);
+	}
 	cgroup_write(self->cgroup, "cgroup.subtree_control", "-memory");
 	EXPECT_EQ(cgroup_write(self->cgroup, "cgroup.procs", "0"), 0);
 }

@@ -302,6 +302,7 @@ static const char *two_disks(struct disk *disks)
 /* What swapoff has moved to memory can be swapped out again: to another device, */
 VSWAP_TEST(vswap_reclaim, unused_to_disk)
 {
+	const size_t nr = debug_few(NR, NR / 2);
 	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	long swapped;
@@ -309,25 +310,26 @@ VSWAP_TEST(vswap_reclaim, unused_to_disk)
 
 	if (missing)
 		SKIP(return, "%s", missing);
-	p = out_to_disk(_metadata, self->cgroup, disks, NR, 7);
+	p = out_to_disk(_metadata, self->cgroup, disks, nr, 7);
 	ASSERT_EQ(disk_on(&disks[1], 5), 0);
 	ASSERT_EQ(disk_off(&disks[0]), 0);
 	swapped = disk_used(&disks[1]);
 	/* It does not wait for what is being written */
-	for (int i = 0; i < 10 && disk_used(&disks[1]) < swapped + NR * 3 / 4; i++) {
-		ask_reclaim(self->cgroup, NR * page_size * 3 / 4);
+	for (int i = 0; i < 10 && disk_used(&disks[1]) < swapped + nr * 3 / 4; i++) {
+		ask_reclaim(self->cgroup, nr * page_size * 3 / 4);
 		wait_writeback();
 	}
-	EXPECT_GE(disk_used(&disks[1]), swapped + NR * 3 / 4);
+	EXPECT_GE(disk_used(&disks[1]), swapped + nr * 3 / 4);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 7), NR);
-	munmap(p, NR * page_size);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 7), nr);
+	munmap(p, nr * page_size);
 	check_left(_metadata, self);
 }
 
 /* ... or to zswap. */
 VSWAP_TEST(vswap_reclaim, unused_to_zswap)
 {
+	const size_t nr = debug_few(NR, NR / 2);
 	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	long stored;
@@ -335,14 +337,14 @@ VSWAP_TEST(vswap_reclaim, unused_to_zswap)
 
 	if (missing)
 		SKIP(return, "%s", missing);
-	p = out_to_disk(_metadata, self->cgroup, disks, NR, 8);
+	p = out_to_disk(_metadata, self->cgroup, disks, nr, 8);
 	set_zswap("enabled", "1");
 	ASSERT_EQ(disk_off(&disks[0]), 0);
 	stored = vswap_stat("slots_zswap");
-	EXPECT_EQ(ask_reclaim(self->cgroup, NR * page_size / 2), 0);
-	EXPECT_GE(vswap_stat("slots_zswap"), stored + NR / 2);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
-	munmap(p, NR * page_size);
+	EXPECT_EQ(ask_reclaim(self->cgroup, nr * page_size / 2), 0);
+	EXPECT_GE(vswap_stat("slots_zswap"), stored + nr / 2);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 8), nr);
+	munmap(p, nr * page_size);
 	check_left(_metadata, self);
 }
 
@@ -352,7 +354,7 @@ static void off_in_little(struct __test_metadata *_metadata,
 {
 	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
-	const size_t nr = debug_few(2 * NR, NR);
+	const size_t nr = debug_few(2 * NR, NR / 2);
 	char *p;
 
 	if (missing)
@@ -387,7 +389,7 @@ VSWAP_TEST(vswap_reclaim, off_in_little_to_zswap)
  */
 VSWAP_TEST(vswap_reclaim, off_no_room)
 {
-	const size_t nr = NR / 2;
+	const size_t mine = debug_few(NR, NR / 2), nr = mine / 2;
 	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	char *p, *q, other[128];
@@ -395,28 +397,28 @@ VSWAP_TEST(vswap_reclaim, off_no_room)
 
 	if (missing)
 		SKIP(return, "%s", missing);
-	p = out_to_disk(_metadata, self->cgroup, disks, NR, 14);
+	p = out_to_disk(_metadata, self->cgroup, disks, mine, 14);
 	ASSERT_EQ(cgroup_enter(other, sizeof(other), "vswap_other"), 0);
 	q = map_region(nr, false);
 	fill_region(q, nr, PATTERN_QUARTER, 15);
 	ASSERT_EQ(swap_out(q, nr), nr);
 	drop_swap_cache(other, nr);
-	ASSERT_GE(disk_used(&disks[0]), NR + nr);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
+	ASSERT_GE(disk_used(&disks[0]), mine + nr);
+	ASSERT_EQ(limit_pages(self->cgroup, mine / 4), 0);
 	start = now_ms();
 	EXPECT_EQ(disk_off(&disks[0]), -ENOMEM);
 	/* It is patient */
 	EXPECT_GE(now_ms() - start, 10000);
 	EXPECT_EQ(oom_kills(self->cgroup), 0);
 	EXPECT_EQ(oom_kills(other), 0);
-	EXPECT_GT(disk_used(&disks[0]), NR / 2);
-	EXPECT_LE(disk_used(&disks[0]), NR);
+	EXPECT_GT(disk_used(&disks[0]), mine / 2);
+	EXPECT_LE(disk_used(&disks[0]), mine);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 14), NR);
+	EXPECT_EQ(check_region(p, mine, PATTERN_QUARTER, 14), mine);
 	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 15), nr);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
-	munmap(p, NR * page_size);
+	munmap(p, mine * page_size);
 	munmap(q, nr * page_size);
 	cgroup_leave(other);
 	check_left(_metadata, self);

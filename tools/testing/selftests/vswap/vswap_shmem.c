@@ -670,7 +670,7 @@ VSWAP_TEST(vswap_shmem, cut_while_read)
 					 &readers[i]), 0);
 	}
 
-	for (int i = 0; i < (run_all() ? 200 : 40); i++) {
+	for (int i = 0; i < (run_all() ? 200 : debug_few(40, 16)); i++) {
 		off_t from = rand_r(&seed) % size, to = rand_r(&seed) % size;
 
 		if (i % 2) {	/* whole pages */

@@ -119,6 +119,7 @@ static inline bool stop_child(pid_t pid)
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define FOLIO_64K THP "hugepages-64kB/"
+#define FOLIO_2M THP "hugepages-2048kB/"
 
 static inline long vswap_stat(const char *key)
 {
@@ -452,7 +453,11 @@ static inline bool run_all(void)
  */
 static inline int debug_few(int all, int few)
 {
-	return run_all() || access(KMEMLEAK, F_OK) ? all : few;
+	static int checked = -1;
+
+	if (checked < 0)
+		checked = !run_all() && !access(KMEMLEAK, F_OK);
+	return checked ? few : all;
 }
 
 static inline void set_zswap(const char *param, const char *value)
