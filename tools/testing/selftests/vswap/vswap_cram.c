@@ -141,7 +141,7 @@ VSWAP_TEST(vswap_cram, load)
 	ASSERT_EQ(write_sim(2, "capacity_bytes", NR / 4 * page_size), 0);
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	fork_load(4, 4, NR / 2, PATTERN_ANY);
+	fork_load(4, debug_few(4, 2), NR / 2, PATTERN_ANY);
 	for (int i = 0; i < 20; i++) {
 		write_sim(1, "refuse", i % 2);
 		write_sim(2, "refuse", i / 2 % 2);
@@ -276,7 +276,7 @@ VSWAP_TEST(vswap_cram, evict_nowhere)
 /* Two who write the watermarks at a time can't get them out of order. */
 VSWAP_TEST(vswap_cram, watermarks_race)
 {
-	const int rounds = 500;
+	const int rounds = debug_few(500, 200);
 	/* The rounds at which the one and the other are */
 	int *at = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -463,7 +463,7 @@ VSWAP_TEST(vswap_cram, evacuate)
 /* ... under load. */
 VSWAP_TEST(vswap_cram, evacuate_load)
 {
-	fork_load(3, 5, NR / 2, PATTERN_ANY);
+	fork_load(3, debug_few(5, 3), NR / 2, PATTERN_ANY);
 	usleep(200000);
 	EXPECT_EQ(write_sim(1, "registered", 0), 0);
 	usleep(200000);

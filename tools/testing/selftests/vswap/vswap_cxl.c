@@ -93,7 +93,7 @@ VSWAP_TEST(vswap_cxl, unbind)
 {
 	char *p;
 
-	fork_load(3, 5, NR / 2, PATTERN_ANY);
+	fork_load(3, debug_few(5, 3), NR / 2, PATTERN_ANY);
 	p = map_region(NR, false);
 	fill_region(p, NR, PATTERN_RANDOM, 3);
 	for (int i = 0; i < 3; i++) {

@@ -564,8 +564,9 @@ static void write_pages(struct matrix *m, const union cell *cell, unsigned long 
 
 	if (cell->path != WRITEBACK)
 		write_file(ZSWAP_PARAM "enabled", "0");
-	for (int i = 0; i < 50 && vswap_stat("write_error") == errors &&
-			disk_used(&m->bad) < piece_nr(cell); i++) {
+	for (int i = 0; i < 50; i++) {
+		if (vswap_stat("write_error") > errors || disk_used(&m->bad) >= piece_nr(cell))
+			break;
 		if (cell->path == WRITEBACK)
 			squeeze(m, seed + 1);
 		else

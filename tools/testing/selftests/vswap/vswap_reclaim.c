@@ -432,6 +432,7 @@ static void do_nothing(int sig)
 VSWAP_TEST(vswap_reclaim, off_interrupted)
 {
 	struct sigaction act = { .sa_handler = do_nothing };
+	const size_t nr = debug_few(NR, NR / 2);
 	struct disk *disks = self->disks;
 	const char *missing = two_disks(disks);
 	long start, used, before = -1;
@@ -441,7 +442,7 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 
 	if (missing)
 		SKIP(return, "%s", missing);
-	p = out_to_disk(_metadata, self->cgroup, disks, NR, 15);
+	p = out_to_disk(_metadata, self->cgroup, disks, nr, 15);
 	start = disk_used(&disks[0]);
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
 	pid = fork();
@@ -450,7 +451,7 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 		_exit(-disk_off(&disks[0]));
 	}
 	/* A small part of it is read before the room is gone */
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "4M"), 0);
+	ASSERT_EQ(limit_pages(self->cgroup, nr / 4), 0);
 	for (int i = 0; i < 100; i++) {
 		used = disk_used(&disks[0]);
 		if (used < start && used == before)
@@ -467,11 +468,11 @@ VSWAP_TEST(vswap_reclaim, off_interrupted)
 	EXPECT_EQ(WEXITSTATUS(status), EINTR);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(oom_kills(self->cgroup), 0);
-	EXPECT_GT(disk_used(&disks[0]), NR / 2);
+	EXPECT_GT(disk_used(&disks[0]), nr / 2);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 15), NR);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 15), nr);
 	EXPECT_EQ(disk_off(&disks[0]), 0);
-	munmap(p, NR * page_size);
+	munmap(p, nr * page_size);
 	check_left(_metadata, self);
 }
 
@@ -495,6 +496,7 @@ static int overflow(const char *name, const char *max, const char *zswap_max,
 /* Who comes after a task that was killed has other pages. */
 VSWAP_TEST(vswap_reclaim, after_kill)
 {
+	const size_t nr = debug_few(NR, NR / 4);
 	const enum pattern patterns[] = { PATTERN_RANDOM, PATTERN_QUARTER };
 	char child[sizeof(self->cgroup) + 16];
 	long given_up = vswap_stat("give_up");
@@ -505,16 +507,16 @@ VSWAP_TEST(vswap_reclaim, after_kill)
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "cgroup.subtree_control", "+memory"), 0);
 	ASSERT_EQ(mkdir(child, 0755), 0);
-	ASSERT_EQ(cgroup_write(child, "memory.max", "8M"), 0);
+	ASSERT_EQ(limit_pages(child, nr / 2), 0);
 	for (int i = 0; i < 2; i++) {
 		pid = fork();
 		if (!pid) {
-			char *p = map_region(NR, false);
+			char *p = map_region(nr, false);
 
 			if (cgroup_write(child, "cgroup.procs", "0"))
 				_exit(1);
-			fill_region(p, NR, patterns[i], i);
-			_exit(check_region(p, NR, patterns[i], i) != NR);
+			fill_region(p, nr, patterns[i], i);
+			_exit(check_region(p, nr, patterns[i], i) != nr);
 		}
 		ASSERT_EQ(waitpid(pid, &status, 0), pid);
 		EXPECT_EQ(WIFSIGNALED(status), !i);
