@@ -17,7 +17,8 @@ esac
 # khugepaged has the lowest priority of all: while a single CPU is left, it may be
 # preempted as a reader for longer than RCU thinks right.
 stall=rcupdate.rcu_cpu_stall_timeout=150
-# What takes too long is the same for the kernel as for the program.
+# A guest that shares its processors may keep a task waiting for two minutes. Who is stuck
+# for good is found by the program as well, when it ends.
 hung=sysctl.kernel.hung_task_timeout_secs=$hang
 
 "$top/scripts/prepare.sh" "$flavor"

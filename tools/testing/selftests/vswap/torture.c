@@ -613,6 +613,7 @@ static void finish(double seconds, long slots, long dying)
 	       !slots_left(slots, torture->nr_workers * torture->worker_pages));
 	result("no cgroup is left", !cgroups_left(dying));
 	result("nothing is lost", vswap_stat("lost") == 0);
+	result("nobody is stuck", !anybody_stuck());
 	if (access(VSWAP_VALIDATE, R_OK))
 		skip("structures are consistent", "no " VSWAP_VALIDATE);
 	else

@@ -264,3 +264,57 @@ bool cgroups_left(long expected)
 	show_cached();
 	return true;
 }
+
+#define MAX_STUCK	64
+
+struct waiting {
+	pid_t pid;
+	long switches;
+};
+
+/* Is a task where nothing ends its wait but what it waits for? How often has it run? */
+static bool is_waiting(pid_t pid, struct waiting *w)
+{
+	char path[64], buf[2048], *state;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (read_file(path, buf, sizeof(buf)) <= 0)
+		return false;
+	state = strstr(buf, "State:");
+	w->pid = pid;
+	w->switches = read_key(path, "voluntary_ctxt_switches:");
+	return state && strstr(state, "D (disk sleep)") && strstr(state, "D (") < state + 10;
+}
+
+/*
+ * Does any task wait all the time, of the kernel's too? The run may be too short for
+ * the kernel to tell of it.
+ */
+bool anybody_stuck(void)
+{
+	struct waiting stuck[MAX_STUCK], now;
+	struct dirent *entry;
+	DIR *dir = opendir("/proc");
+	int nr = 0, left = 0;
+
+	while (dir && nr < MAX_STUCK && (entry = readdir(dir))) {
+		if (atoi(entry->d_name) > 0 && is_waiting(atoi(entry->d_name), &stuck[nr]))
+			nr++;
+	}
+	if (dir)
+		closedir(dir);
+	for (int i = 0; i < PATIENCE && nr; i++) {
+		sleep(1);
+		left = 0;
+		for (int n = 0; n < nr; n++) {
+			if (is_waiting(stuck[n].pid, &now) && now.switches == stuck[n].switches)
+				stuck[left++] = stuck[n];
+		}
+		nr = left;
+	}
+	for (int n = 0; n < nr; n++)
+		say("process %d is stuck", stuck[n].pid);
+	if (nr)
+		write_file("/proc/sysrq-trigger", "w");
+	return nr;
+}

@@ -19,17 +19,27 @@ reserve=/tmp/vswap_oom
 take_some()
 {
 	[ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ] || return 0
-	mkdir -p $reserve
-	mount -t ramfs ramfs $reserve
-	dd if=/dev/zero of=$reserve/file bs=1M count=$((total / 3)) 2>/dev/null
+	if ! mkdir $reserve || ! mount -t ramfs ramfs $reserve; then
+		echo "# no ramfs"
+		return 0
+	fi
+	dd if=/dev/zero of=$reserve/file bs=1M count=$((total / 3)) 2>/dev/null ||
+		echo "# not all is taken"
 }
 
 give_it_back()
 {
-	[ -d $reserve ] || return 0
-	umount $reserve
-	rmdir $reserve
+	[ ! -d $reserve ] || { umount $reserve; rmdir $reserve; }
 }
+
+put_back()
+{
+	give_it_back 2>/dev/null
+	echo "$percent" >"$param/max_pool_percent"
+	echo "$overcommit" >/proc/sys/vm/overcommit_memory
+}
+trap put_back EXIT
+trap 'exit 1' HUP INT TERM
 
 # Run push in a shell that is killed first, so that nobody else is.
 hog()
@@ -70,8 +80,8 @@ echo 1 >$param/enabled
 echo 10 >$param/max_pool_percent
 # Otherwise mmap() refuses what can never fit
 echo 1 >/proc/sys/vm/overcommit_memory
-kills=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
 take_some
+kills=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
 expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
 now=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
