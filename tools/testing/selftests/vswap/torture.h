@@ -147,6 +147,7 @@ void work(int nr, unsigned long turn);
 bool slots_left(long expected, size_t nr_pages);
 /* Removed cgroups that the kernel still has; are there more than @expected? */
 bool cgroups_left(long expected);
+/* Does a task, of the kernel's too, wait for what does not come? */
 bool anybody_stuck(void);
 
 /* torture_chaos.c: the workers' cgroups, and the limits that it has set for them */

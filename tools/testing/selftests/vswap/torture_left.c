@@ -275,15 +275,14 @@ struct waiting {
 /* Is a task where nothing ends its wait but what it waits for? How often has it run? */
 static bool is_waiting(pid_t pid, struct waiting *w)
 {
-	char path[64], buf[2048], *state;
+	char path[64], buf[2048];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	if (read_file(path, buf, sizeof(buf)) <= 0)
 		return false;
-	state = strstr(buf, "State:");
 	w->pid = pid;
 	w->switches = read_key(path, "voluntary_ctxt_switches:");
-	return state && strstr(state, "D (disk sleep)") && strstr(state, "D (") < state + 10;
+	return strstr(buf, "\nState:\tD");
 }
 
 /*

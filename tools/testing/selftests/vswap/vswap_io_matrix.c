@@ -10,7 +10,6 @@
  * and once for all else. VSWAP_ALL=1 has all of it.
  */
 #include "../kselftest_harness.h"
-#include <sys/syscall.h>
 #include "dm.h"
 #include "fault.h"
 #include "knobs.h"
@@ -301,8 +300,6 @@ FIXTURE_TEARDOWN(vswap_io_matrix)
 		EXPECT_EQ(cell_disks_remove(&self->m), 0);
 	write_file(ZSWAP_PARAM "enabled", "1");
 	write_file(VSWAP_MODE, "auto");
-	write_file(MAX_PTES_SWAP, "64");
-	set_large("never", "inherit");
 	cgroup_leave(self->m.cgroup);
 }
 
@@ -314,7 +311,7 @@ static bool cell_map(struct matrix *m, const union cell *cell)
 	m->p = map_region(group(cell), goes_whole(cell));
 	if (!is_shared(cell))
 		return m->p;
-	m->fd = syscall(SYS_memfd_create, "vswap_io_matrix", 0);
+	m->fd = memfd_create("vswap_io_matrix", 0);
 	if (m->fd < 0 || ftruncate(m->fd, size) ||
 	    mmap(m->p, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->fd, 0) != m->p)
 		return false;
@@ -655,10 +652,9 @@ static void cell_write(struct __test_metadata *_metadata, struct matrix *m,
 	ASSERT_TRUE(place_for_write(m, cell, seed)) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	if (m->has_before && cell->beside == BY_POISON) {
+	if (cell->beside == BY_POISON)
 		drop_swap_cache(m->cgroup, group(cell));
-		cell_lose(_metadata, m, cell);
-	}
+	cell_lose(_metadata, m, cell);
 	if (goes_by_piece(cell)) {
 		if (!writeback)
 			fill_piece(m, cell, seed);
@@ -730,8 +726,6 @@ static void cell_run(struct __test_metadata *_metadata, struct matrix *m,
 	}
 
 	cell_unmap(m, cell);
-	set_large("never", "never");
-	write_file(ZSWAP_PARAM "enabled", "1");
 	EXPECT_LE(wait_slots(m->slots), m->slots) {
 		TH_LOG("%s", cell_text(cell));
 	}

@@ -453,11 +453,11 @@ static inline bool run_all(void)
  */
 static inline int debug_few(int all, int few)
 {
-	static int checked = -1;
+	static int slow = -1;
 
-	if (checked < 0)
-		checked = !run_all() && !access(KMEMLEAK, F_OK);
-	return checked ? few : all;
+	if (slow < 0)
+		slow = !run_all() && !access(KMEMLEAK, F_OK);
+	return slow ? few : all;
 }
 
 static inline void set_zswap(const char *param, const char *value)
