@@ -73,7 +73,11 @@ fi
 args=(-accel "${VSWAP_ACCEL:-tcg,thread=multi}" -smp "$cpus" -m "$mem"
 	-no-reboot -nographic -nodefaults "${icount[@]}"
 	-kernel "$build/$flavor/arch/x86/boot/bzImage" -initrd "$initrd")
-cpu=${VSWAP_CPU:-max,la57=off}
+cpu=max,la57=off
+# Of the instructions for strings, the emulator takes each byte for itself. Where nobody
+# counts instructions, the kernel had better use words.
+[ ${#icount[@]} -gt 0 ] || cpu+=,erms=off,fsrm=off
+cpu=${VSWAP_CPU:-$cpu}
 if [ -z "$cxl" ]; then
 	args+=(-machine q35 -cpu "$cpu")
 else

@@ -528,6 +528,9 @@ static void show_counts(void)
 		say("%-26s %lu", names[i], torture->count[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(moves); i++)
 		say("%-26s %ld", moves[i].name, moved(i));
+	if (parts & PART_ALLOC)
+		say("%-26s %ld of objects, %ld of pages", "allocations failed",
+		    allocs_failed(0), allocs_failed(1));
 }
 
 /* Has all that was asked for come about? A short run may be too short for some. */
@@ -568,6 +571,11 @@ static bool all_happened(double seconds)
 			say("there were no %s", moves[i].name);
 			good = false;
 		}
+	}
+	if (seconds >= LONG_ENOUGH && torture->count[COUNT_OPS] >= MANY_OPS &&
+	    (parts & PART_ALLOC) && (!allocs_failed(0) || !allocs_failed(1))) {
+		say("no allocation of one kind has failed");
+		good = false;
 	}
 	if (seconds >= LONG_ENOUGH && !access(VSWAP_VALIDATE, R_OK) &&
 	    !torture->count[COUNT_QUIET]) {

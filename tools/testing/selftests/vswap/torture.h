@@ -167,5 +167,6 @@ extern const struct chaos disk_chaos[], other_chaos[];
 int disks_off(void);
 const char *alloc_setup(void);
 void alloc_fail(bool on);
+long allocs_failed(int kind);
 
 #endif

@@ -254,28 +254,42 @@ static void run_memory(void)
 	}
 }
 
+/* What counts down as allocations fail, and from where */
+#define ALLOC_FAILURES	1000000000L
+
+static const char * const alloc_dirs[] = { FAILSLAB, FAIL_PAGE };
+
 /* Allocations of those who ask for it fail now and then. */
 const char *alloc_setup(void)
 {
-	static const char * const dirs[] = { FAILSLAB, FAIL_PAGE };
 	const char *missing = fault_setup();
-	char path[128];
+	char path[128], times[32];
 
 	if (missing)
 		return missing;
+	snprintf(times, sizeof(times), "%ld", ALLOC_FAILURES);
 	for (int i = 0; i < 2; i++) {
-		static const char * const settings[][2] = {
-			{ "task-filter", "Y" }, { "interval", "7" }, { "times", "-1" },
+		const char * const settings[][2] = {
+			{ "task-filter", "Y" }, { "interval", "7" }, { "times", times },
 			{ "probability", "15" },
 		};
 
 		for (int n = 0; n < 4; n++) {
-			snprintf(path, sizeof(path), "%s%s", dirs[i], settings[n][0]);
+			snprintf(path, sizeof(path), "%s%s", alloc_dirs[i], settings[n][0]);
 			if (write_file(path, settings[n][1]))
 				return "fault injection can't be set up";
 		}
 	}
 	return NULL;
+}
+
+/* How many have failed since, @kind 0 of objects, 1 of pages */
+long allocs_failed(int kind)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%stimes", alloc_dirs[kind]);
+	return ALLOC_FAILURES - read_num(path);
 }
 
 void alloc_fail(bool on)

@@ -9,7 +9,7 @@
 #include "place.h"
 
 #define NR		512
-#define NR_DISK		(10UL * NR)
+#define NR_DISK		((size_t)debug_few(10, 6) * NR)
 #define INCOMPRESSIBLE	(8L << 20)
 
 FIXTURE(vswap_device) {
@@ -529,7 +529,7 @@ VSWAP_TEST(vswap_device, poor_without_writeback)
 /* zswap writes back when its limit is reached, in large requests. */
 VSWAP_TEST(vswap_device, writeback)
 {
-	size_t nr = 8 * NR;
+	const size_t nr = debug_few(8, 5) * NR;
 	char *p = map_region(nr, false);
 	long pages = vm_events("zswpwb"), out, io;
 
@@ -645,7 +645,8 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
  */
 VSWAP_TEST(vswap_device, shrink_dead)
 {
-	const size_t nr = 64, nr_left = 24 * NR;
+	/* Compressed, half as much again as zswap may have */
+	const size_t nr = 64, nr_left = 6 * pool_bytes(1) / page_size;
 	char parent[64], *left;
 	long written;
 	int status;

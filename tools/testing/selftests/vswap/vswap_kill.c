@@ -245,7 +245,7 @@ static pid_t start_filling(const char *cgroup, size_t nr, int *go, int *ready)
 VSWAP_TEST(vswap_kill, beside_sibling)
 {
 	/* 16 MB of each 40 are the sibling's; 26 fit beside them once these are compressed */
-	const int mb = debug_few(40, 20);
+	const int mb = debug_few(40, 12);
 	const size_t each = (mb << 20) / 40 / page_size;
 	char parent[64], child[2][96], limit[16], c;
 	int go[2], ready[2], status;

@@ -645,8 +645,8 @@ VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 	const char *missing;
 	pid_t pids[NR_CGROUPS];
 	long before, written, limit = pool_bytes(1);
-	/* These take 1.1 to 1.3 kB each: enough to fill what is allowed twice */
-	size_t nr = limit * 2 / 1024 > 3 * NR ? limit * 2 / 1024 : 3 * NR;
+	/* These take 1.1 to 1.3 kB each: more than half as much again as is allowed */
+	size_t nr = limit * 8 / 5 / 1024 > 2 * NR ? limit * 8 / 5 / 1024 : 2 * NR;
 	char *p, path[128];
 	int go[2], ready[2];
 	char c;
