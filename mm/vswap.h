@@ -123,6 +123,7 @@ static inline bool swap_entry_is_virtual(swp_entry_t entry)
 /* Who gets virtual slots, and what reclaim may count on: mm/vswap_policy.c */
 bool vswap_wanted(struct folio *folio);
 bool vswap_plain_allowed(struct folio *folio);
+bool vswap_is_alone(void);
 long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_folio_room(struct folio *folio);
 bool vswap_fits_devices(struct folio *folio);
@@ -278,6 +279,11 @@ static inline void vswap_note_starved(struct folio *folio)
 
 static inline void vswap_oom_victim_gone(struct task_struct *victim)
 {
+}
+
+static inline bool vswap_is_alone(void)
+{
+	return false;
 }
 
 static inline bool vswap_plain_allowed(struct folio *folio)

@@ -105,6 +105,20 @@ bool vswap_usable(void)
 	       zswap_is_enabled();
 }
 
+/**
+ * vswap_is_alone - Is there no device that pages could be swapped out to?
+ *
+ * That none can have what zswap does not take is the rule then, and no failure to be
+ * counted: what it has declined is counted as such.
+ *
+ * Context: Any.
+ * Return: true if virtual slots are handed out and there is no device.
+ */
+bool vswap_is_alone(void)
+{
+	return !total_swap_pages && vswap_usable();
+}
+
 /*
  * What zswap has taken and declined
  */

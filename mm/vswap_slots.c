@@ -333,12 +333,12 @@ bool vswap_has_slots(struct folio *folio)
 	return true;
 }
 
-/* As where a plain slot can't be had. Without a device it is no failure, but the rule. */
+/* As where a plain slot can't be had. */
 static void vswap_count_swap_fail(struct folio *folio)
 {
 	struct mem_cgroup *memcg;
 
-	if (!total_swap_pages)
+	if (vswap_is_alone())
 		return;
 
 	rcu_read_lock();
@@ -707,44 +707,52 @@ void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp)
  * @swp_tb: its word in the swap table of the device, with the hint.
  *
  * Context: Does not sleep. No cluster lock is held, @slot's device is protected.
- * Return: The number of slots that may be free now, 0 if none is. A hint that
- * has turned out to be wrong is taken away.
+ * Return: 1 if the slot is free now, 0 if it may be, since its page is not in the
+ * swap cache any more. If it is not, less than 0: minus how many slots from it on are
+ * behind the same folio. A hint that has turned out to be wrong is taken away.
  */
 int vswap_reclaim_slot(swp_entry_t slot, unsigned long swp_tb)
 {
+	unsigned int off = swp_cluster_offset(slot), nr = 1, end = 1;
 	swp_entry_t swp = swp_tb_to_rmap(swp_tb);
 	struct swap_cluster_info *ci;
 	struct folio *folio;
-	bool busy = false;
-	int nr = 0;
+	bool wrong = true;
+	int ret = 0;
 
 	folio = swap_cache_get_folio(swp);
 	if (folio) {
 		/* Busy is not wrong: try again later */
 		if (!folio_trylock(folio)) {
 			folio_put(folio);
-			return 0;
+			return -1;
 		}
 		if (folio_matches_swap_entry(folio, swp)) {
-			if (folio_free_swap(folio))
-				nr = 1;
-			else
-				busy = folio_test_writeback(folio);
+			/* I/O may keep it, or that others of its pages are out */
+			ret = folio_free_swap(folio) ? 1 : -1;
+			wrong = ret < 0 && swap_entry_swapped(vswap_info, swp);
+			end = folio_nr_pages(folio) - (swp.val - folio->swap.val);
 		}
 		folio_unlock(folio);
 		folio_put(folio);
 	}
-	if (nr || busy)
-		return nr;
+	if (ret > 0)
+		return ret;
 
 	ci = swap_cluster_lock(__swap_entry_to_info(slot), swp_offset(slot));
-	if (rcu_access_pointer(ci->table) &&
-	    __swap_table_get(ci, swp_cluster_offset(slot)) == swp_tb)
-		__swap_table_set(ci, swp_cluster_offset(slot),
-				 swp_tb & ~SWP_TB_RMAP_HINT);
+	if (rcu_access_pointer(ci->table)) {
+		if (wrong && __swap_table_get(ci, off) == swp_tb)
+			__swap_table_set(ci, off, swp_tb & ~SWP_TB_RMAP_HINT);
+		for (; ret < 0 && nr < end && off + nr < SWAPFILE_CLUSTER; nr++) {
+			swp.val++;
+			swp_tb = __swap_table_get(ci, off + nr);
+			if ((swp_tb & ~SWP_TB_RMAP_HINT) != rmap_to_swp_tb(swp))
+				break;
+		}
+	}
 	swap_cluster_unlock(ci);
 
-	return 0;
+	return ret < 0 ? -(int)nr : 0;
 }
 
 #if IS_ENABLED(CONFIG_VSWAP_KUNIT_TEST)

@@ -500,7 +500,7 @@ static struct {
 	{ "zswpout", "pages into zswap", ~0U, ~0U, 0, 0 },
 	{ "zswpin", "pages out of zswap", ~0U, ~0U, 0, 0 },
 	{ "pswpout", "pages to devices", PART_DEVICES, ~0U, 0, 0 },
-	{ "pswpin", "pages from devices", PART_DEVICES, ~0U, 0, 0 },
+	{ "pswpin", "pages from devices", PART_DEVICES, ~0U, SOME_OPS, 0 },
 	{ "zswpwb", "pages written back", PART_DEVICES, PART_KNOBS | PART_CGROUPS, MANY_OPS, 0 },
 };
 

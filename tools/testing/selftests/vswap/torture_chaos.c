@@ -287,9 +287,11 @@ const char *alloc_setup(void)
 long allocs_failed(int kind)
 {
 	char path[128];
+	long left;
 
 	snprintf(path, sizeof(path), "%stimes", alloc_dirs[kind]);
-	return ALLOC_FAILURES - read_num(path);
+	left = read_num(path);
+	return left < 0 ? 0 : ALLOC_FAILURES - left;
 }
 
 void alloc_fail(bool on)

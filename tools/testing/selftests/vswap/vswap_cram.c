@@ -142,11 +142,15 @@ VSWAP_TEST(vswap_cram, load)
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 	fork_load(4, debug_few(4, 2), NR / 2, PATTERN_ANY);
-	for (int i = 0; i < 20; i++) {
+	/* It may take a while until they come to swap out */
+	for (int i = 0; i < 20 || (i < 1200 && read_node(1, "stored") <= 0); i++) {
 		write_sim(1, "refuse", i % 2);
 		write_sim(2, "refuse", i / 2 % 2);
 		usleep(50000);
 	}
+	/* More than one of them has room for */
+	write_sim(1, "refuse", 0);
+	write_sim(2, "refuse", 0);
 	EXPECT_EQ(wait_load(4), 0);
 	EXPECT_GT(read_node(1, "stored"), 0);
 	EXPECT_GT(read_node(2, "stored"), 0);

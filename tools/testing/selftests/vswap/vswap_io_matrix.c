@@ -276,8 +276,11 @@ static int cell_disks_remove(struct matrix *m)
 	int err;
 
 	m->running = false;
+	/* After a failed assertion it may still be bad */
 	if (m->fast)
 		fail_requests(&m->bad, "0", "-1");
+	else
+		null_bad(1, m->bad.pages, false);
 	err = disk_remove(&m->bad);
 	if (!m->fast)
 		err = null_remove() ?: err;

@@ -4,6 +4,7 @@
  * zswap has declined before, and takes who has the most.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <linux/falloc.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
@@ -415,11 +416,13 @@ static pid_t start_waiting(const char *cgroup, size_t nr, int fd, int *ready)
  */
 VSWAP_TEST(vswap_kill, reaped)
 {
-	const size_t nr = 3072, nr_random = 2048, nr_word = 4096;
+	const int mb = debug_few(20, 10);
+	const size_t each = (mb << 20) / 5 / page_size;
+	const size_t nr = 3 * each, nr_random = 2 * each, nr_word = 4 * each;
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC), uffd, ready[2], status;
 	long kills = vm_events("oom_kill");
 	pid_t locker, victim, pid;
-	char cgroup[64], c;
+	char cgroup[64], limit[16], c;
 
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(pipe(ready), 0);
@@ -431,7 +434,8 @@ VSWAP_TEST(vswap_kill, reaped)
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
 	snprintf(cgroup, sizeof(cgroup), CGROUP "/vswap_reaped_%d", getpid());
 	ASSERT_EQ(mkdir(cgroup, 0755), 0);
-	ASSERT_EQ(cgroup_write(cgroup, "memory.max", "20M"), 0);
+	snprintf(limit, sizeof(limit), "%dM", mb);
+	ASSERT_EQ(cgroup_write(cgroup, "memory.max", limit), 0);
 	victim = start_waiting(cgroup, nr, fd, ready);
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
 	pid = fork_into(cgroup, "0");
@@ -559,6 +563,7 @@ FIXTURE_SETUP(vswap_kill_disk)
 FIXTURE_TEARDOWN(vswap_kill_disk)
 {
 	past_zswap(false);
+	write_file(ZSWAP_PARAM "max_pool_percent", "20");
 	/* If a failed assertion has left somebody there */
 	cgroup_write(self->other, "cgroup.kill", "1");
 	EXPECT_EQ(disk_remove(&self->disk), 0);
@@ -651,6 +656,102 @@ VSWAP_TEST(vswap_kill_disk, read_ahead)
 	close(fd);
 	close(ready[0]);
 	close(ready[1]);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/*
+ * How long it takes at the most, in ms, to make a cgroup while somebody tries over and over
+ * to make one in @cgroup; -1 if it can't be made.
+ */
+static long longest_making(const char *cgroup)
+{
+	long longest = 0, took, end = now_ms() + 5000;
+	char below[160], path[64];
+	pid_t pid;
+
+	snprintf(below, sizeof(below), "%s/below", cgroup);
+	snprintf(path, sizeof(path), CGROUP "/vswap_elsewhere_%d", getpid());
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			if (!mkdir(below, 0755))
+				rmdir(below);
+		}
+	}
+	while (longest >= 0 && now_ms() < end) {
+		took = now_ms();
+		if (mkdir(path, 0755) || rmdir(path))
+			longest = -1;
+		took = now_ms() - took;
+		if (longest >= 0 && took > longest)
+			longest = took;
+	}
+	kill(pid, SIGKILL);
+	wait_child(pid);
+	rmdir(below);
+	return longest;
+}
+
+/*
+ * zswap is full, and the worker finds nothing that it may write. Who makes a cgroup below
+ * one that is at its limit holds a lock that all others need who make one.
+ */
+VSWAP_TEST(vswap_kill_disk, made_elsewhere)
+{
+	const size_t nr_full = 6 * pool_bytes(1) / page_size, nr = 512;
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	char *p = map_region(nr_full, false);
+	long full = LONG_MAX, alone, events;
+	pid_t pid;
+	int err;
+
+	if (pool_bytes(1) > 64L << 20)
+		SKIP(return, "too much memory to fill one percent of it");
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	fill_region(p, nr_full, PATTERN_QUARTER, 7);
+	ASSERT_EQ(swap_out(p, nr_full), nr_full);
+	pid = fork_into(self->other, "0");
+	if (!pid) {
+		char *q = mmap(NULL, nr * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		if (ftruncate(fd, nr * page_size))
+			_exit(1);
+		fill_region(q, nr, PATTERN_RANDOM, 8);
+		_exit(0);
+	}
+	ASSERT_EQ(wait_child(pid), 0);
+	ASSERT_EQ(cgroup_write(self->other, "memory.swap.max", "0"), 0);
+	/* It may take a moment until it is empty */
+	do {
+		err = cgroup_write(self->other, "cgroup.subtree_control", "+memory");
+	} while (err == -EBUSY && !usleep(10000));
+	ASSERT_EQ(err, 0);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
+	/* Not even what has been charged in advance is left for others */
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "0"), 0);
+
+	/* First without anything to wait for: the OOM killer's reports take their time, too */
+	events = cgroup_read_key(self->other, "memory.events", "max");
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
+	alone = longest_making(self->other);
+	EXPECT_GE(alone, 0);
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "max"), 0);
+	/* Again, as a busy machine may take as long for once */
+	for (int i = 0; i < 3 && full > alone + 2000; i++) {
+		full = longest_making(self->other);
+		TH_LOG("the longest took %ld ms, with zswap full %ld ms", alone, full);
+	}
+	EXPECT_GE(full, 0);
+	EXPECT_LE(full, alone + 2000);
+	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
+
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
+	ASSERT_EQ(cgroup_write(self->other, "cgroup.subtree_control", "-memory"), 0);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+	close(fd);
+	EXPECT_EQ(check_region(p, nr_full, PATTERN_QUARTER, 7), nr_full);
+	munmap(p, nr_full * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

@@ -93,7 +93,7 @@ VSWAP_TEST(vswap_latency, stats)
 {
 	const int nr_readers = run_all() ? 200 : debug_few(50, 10);
 	const int nr_regions = run_all() ? 32 : 4;
-	const size_t nr = 2048;
+	const size_t nr = debug_few(2048, 512);
 	char *regions[32] = {}, buf[4096], *p;
 	pid_t readers[200];
 	struct cost cost = {};

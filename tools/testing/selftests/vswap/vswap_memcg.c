@@ -41,8 +41,10 @@ VSWAP_TEST(vswap_memcg, zswap_max_zero)
 		madvise(p, NR * page_size, MADV_PAGEOUT);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.zswap.current"), 0);
 	EXPECT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "zswpout"), 0);
-	if (!devices)
+	if (!devices) {
 		EXPECT_EQ(count_swapped(p, NR), 0);
+		EXPECT_EQ(cgroup_read_key(self->cgroup, "memory.swap.events", "fail"), 0);
+	}
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 2), NR);
 
 	/* Lifted, it is taken */
