@@ -748,7 +748,6 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
 	ASSERT_EQ(cgroup_write(self->other, "cgroup.subtree_control", "-memory"), 0);
-	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
 	close(fd);
 	EXPECT_EQ(check_region(p, nr_full, PATTERN_QUARTER, 7), nr_full);
 	munmap(p, nr_full * page_size);

@@ -110,8 +110,8 @@ VSWAP_TEST(vswap_memory, first_fill)
 {
 	const size_t nr_out = (64UL << 20) / page_size;
 	const size_t nr_all = read_key("/proc/meminfo", "MemAvailable") * 1024L / page_size;
-	/* With all checkers, most of it is only held */
-	const size_t nr_held = nr_all / 3 * debug_few(0, 2), nr = nr_all - nr_held + nr_out;
+	/* With all checkers, most of it is only held, else a page */
+	const size_t nr_held = nr_all / 3 * debug_few(0, 2) + 1, nr = nr_all - nr_held + nr_out;
 	long alloc_fail, grow_fail, table_fail;
 	pid_t pid;
 
@@ -123,10 +123,10 @@ VSWAP_TEST(vswap_memory, first_fill)
 	table_fail = vswap_stat("table_fail");
 	pid = fork();
 	if (!pid) {
-		char *p = map_region(nr, false), *held = map_region(nr_held ?: 1, true);
+		char *p = map_region(nr, false), *held = map_region(nr_held, true);
 
 		write_file("/proc/self/oom_score_adj", "1000");
-		if (!p || !held || mlock(held, (nr_held ?: 1) * page_size))
+		if (!p || !held || mlock(held, nr_held * page_size))
 			_exit(2);
 		fill_region(p, nr, PATTERN_WORD, 4);
 		/* The first ones have gone out, and the next go for them to come back */
