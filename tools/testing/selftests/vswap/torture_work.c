@@ -99,7 +99,7 @@ static void reap(bool all)
 
 static void any_range(struct region *r, size_t *i, size_t *nr)
 {
-	static const size_t most[] = { 1, 16, 64, 256, 1024 };
+	static const size_t most[] = { 1, 1, 8, 8, 32, 32, 128, 1024 };
 	size_t max = pick(most);
 
 	*nr = 1 + choose(max < r->nr ? max : r->nr);

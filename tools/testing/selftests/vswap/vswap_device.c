@@ -566,7 +566,7 @@ VSWAP_TEST(vswap_device, writeback)
  * returned in @parent, have it swapped out, and remove the cgroup.
  */
 static char *leave_behind(struct __test_metadata *_metadata, char *parent, size_t size,
-			  size_t nr_left)
+			  size_t nr_left, enum pattern pattern)
 {
 	char *left = mmap(NULL, nr_left * page_size, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -585,7 +585,7 @@ static char *leave_behind(struct __test_metadata *_metadata, char *parent, size_
 	if (!pid) {
 		if (cgroup_write(child, "cgroup.procs", "0"))
 			_exit(1);
-		fill_region(left, nr_left, PATTERN_QUARTER, 27);
+		fill_region(left, nr_left, pattern, 27);
 		page_out(left, nr_left);
 		_exit(0);
 	}
@@ -605,13 +605,14 @@ static char *leave_behind(struct __test_metadata *_metadata, char *parent, size_
  */
 VSWAP_TEST(vswap_device, writeback_past_dead)
 {
-	const size_t nr = 2 * NR, nr_left = 4 * NR;
+	/* All of it has room on the disk */
+	const size_t nr = NR, nr_left = 2 * NR;
 	char parent[64], *left;
 	long written;
 	int status;
 	pid_t pid;
 
-	left = leave_behind(_metadata, parent, sizeof(parent), nr_left);
+	left = leave_behind(_metadata, parent, sizeof(parent), nr_left, PATTERN_QUARTER);
 
 	written = vm_events("zswpwb");
 	pid = fork();
@@ -621,12 +622,14 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
 		if (cgroup_write(parent, "cgroup.procs", "0"))
 			_exit(1);
 		fill_region(p, nr, PATTERN_QUARTER, 28);
-		swap_out(p, nr);
+		if (swap_out(p, nr) != nr)
+			_exit(2);
 		/* Each page that comes now has zswap look for others that can leave */
 		if (cgroup_write(parent, "memory.zswap.max", "1M"))
-			_exit(2);
+			_exit(3);
 		fill_region(q, nr, PATTERN_QUARTER, 28);
-		swap_out(q, nr);
+		if (swap_out(q, nr) != nr)
+			_exit(4);
 		_exit(check_region(p, nr, PATTERN_QUARTER, 28) != nr ||
 		      check_region(q, nr, PATTERN_QUARTER, 28) != nr);
 	}
@@ -646,8 +649,8 @@ VSWAP_TEST(vswap_device, writeback_past_dead)
  */
 VSWAP_TEST(vswap_device, shrink_dead)
 {
-	/* Compressed, half as much again as zswap may have */
-	const size_t nr = 64, nr_left = 6 * pool_bytes(1) / page_size;
+	const size_t nr = 64, nr_left = poor_pages();
+	const long too_many = nr_left - pool_bytes(1) / page_size;
 	char parent[64], *left;
 	long written;
 	int status;
@@ -655,7 +658,7 @@ VSWAP_TEST(vswap_device, shrink_dead)
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	left = leave_behind(_metadata, parent, sizeof(parent), nr_left);
+	left = leave_behind(_metadata, parent, sizeof(parent), nr_left, PATTERN_POOR);
 	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
 	written = vm_events("zswpwb");
 	pid = fork();
@@ -665,7 +668,7 @@ VSWAP_TEST(vswap_device, shrink_dead)
 		if (cgroup_write(parent, "cgroup.procs", "0"))
 			_exit(1);
 		/* The worker is told of each page for which there is no room */
-		for (int i = 0; i < 100 && vm_events("zswpwb") < written + 2 * NR; i++) {
+		for (int i = 0; i < 100 && vm_events("zswpwb") < written + too_many; i++) {
 			fill_region(p, nr, PATTERN_QUARTER, 30 + i);
 			try_swap_out(p, nr);
 			usleep(200000);
@@ -676,8 +679,8 @@ VSWAP_TEST(vswap_device, shrink_dead)
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);
-	EXPECT_GE(vm_events("zswpwb"), written + 2 * NR);
-	EXPECT_EQ(check_region(left, nr_left, PATTERN_QUARTER, 27), nr_left);
+	EXPECT_GE(vm_events("zswpwb"), written + too_many);
+	EXPECT_EQ(check_region(left, nr_left, PATTERN_POOR, 27), nr_left);
 	munmap(left, nr_left * page_size);
 	while (rmdir(parent) && errno == EBUSY)
 		usleep(10000);

@@ -271,20 +271,20 @@ static void strands(struct bad *bad)
  */
 static int fill_once(struct bad *bad)
 {
-	size_t nr = read_key("/proc/meminfo", "MemTotal") * 1024 / page_size / 20;
+	const size_t nr = poor_pages();
 	char *p = map_region(nr, false);
 	long hits = read_num(ZSWAP_DEBUG "pool_limit_hit");
 
 	enter(bad->cgroup);
 	set_zswap("max_pool_percent", "1");
 	for (int seed = 80; seed < 82; seed++) {
-		fill_region(p, nr, PATTERN_QUARTER, seed);
+		fill_region(p, nr, PATTERN_POOR, seed);
 		if (swap_out(p, nr) != nr)
 			return 3;
 	}
 	if (read_num(ZSWAP_DEBUG "pool_limit_hit") == hits)
 		return 4;
-	return check_region(p, nr, PATTERN_QUARTER, 81) == nr ? 0 : 5;
+	return check_region(p, nr, PATTERN_POOR, 81) == nr ? 0 : 5;
 }
 
 static void fills(struct bad *bad)

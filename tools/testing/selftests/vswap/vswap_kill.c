@@ -246,7 +246,7 @@ static pid_t start_filling(const char *cgroup, size_t nr, int *go, int *ready)
 VSWAP_TEST(vswap_kill, beside_sibling)
 {
 	/* 16 MB of each 40 are the sibling's; 26 fit beside them once these are compressed */
-	const int mb = debug_few(40, 12);
+	const int mb = debug_few(40, 8);
 	const size_t each = (mb << 20) / 40 / page_size;
 	char parent[64], child[2][96], limit[16], c;
 	int go[2], ready[2], status;
@@ -699,7 +699,7 @@ static long longest_making(const char *cgroup)
  */
 VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 {
-	const size_t nr_full = 6 * pool_bytes(1) / page_size, nr = 512;
+	const size_t nr_full = poor_pages(), nr = 512;
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
 	char *p = map_region(nr_full, false);
 	long full = LONG_MAX, alone, events;
@@ -709,7 +709,7 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
-	fill_region(p, nr_full, PATTERN_QUARTER, 7);
+	fill_region(p, nr_full, PATTERN_POOR, 7);
 	ASSERT_EQ(swap_out(p, nr_full), nr_full);
 	pid = fork_into(self->other, "0");
 	if (!pid) {
@@ -749,7 +749,7 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
 	ASSERT_EQ(cgroup_write(self->other, "cgroup.subtree_control", "-memory"), 0);
 	close(fd);
-	EXPECT_EQ(check_region(p, nr_full, PATTERN_QUARTER, 7), nr_full);
+	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
 	munmap(p, nr_full * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }

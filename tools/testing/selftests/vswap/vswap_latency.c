@@ -91,7 +91,7 @@ static void free_regions(char **regions, int nr)
 /* People who look do not keep others from working, however many there are. */
 VSWAP_TEST(vswap_latency, stats)
 {
-	const int nr_readers = run_all() ? 200 : debug_few(50, 10);
+	const int nr_readers = run_all() ? 200 : debug_few(50, 5);
 	const int nr_regions = run_all() ? 32 : 4;
 	const size_t nr = debug_few(2048, 512);
 	char *regions[32] = {}, buf[4096], *p;

@@ -108,7 +108,7 @@ VSWAP_TEST(vswap_memory, gaps)
  */
 VSWAP_TEST(vswap_memory, first_fill)
 {
-	const size_t nr_out = (64UL << 20) / page_size;
+	const size_t nr_out = ((size_t)debug_few(64, 16) << 20) / page_size;
 	const size_t nr_all = read_key("/proc/meminfo", "MemAvailable") * 1024L / page_size;
 	/* With all checkers, most of it is only held, else a page */
 	const size_t nr_held = nr_all / 3 * debug_few(0, 2) + 1, nr = nr_all - nr_held + nr_out;

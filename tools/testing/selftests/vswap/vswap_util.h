@@ -590,6 +590,12 @@ static inline long pool_bytes(int percent)
 	       page_size;
 }
 
+/* So many pages of PATTERN_POOR, each a page of the pool, fill one percent half as much again. */
+static inline size_t poor_pages(void)
+{
+	return pool_bytes(1) / page_size * 3 / 2;
+}
+
 /*
  * Have zswap write back until so many slots are on devices: with room for 1 MB,
  * each page that comes makes one leave.
