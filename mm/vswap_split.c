@@ -6,7 +6,7 @@
  * device takes a large folio as a whole, zswap keeps those of its pages that it
  * can, and the folio is split: reclaim frees these pages, the others stay. A folio
  * of which zswap takes nothing stays whole, unless devices have slots for some of
- * its pages.
+ * its pages, or some have been freed: the others must not keep these.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -20,6 +20,27 @@
 static bool vswap_page_stored(struct page *page)
 {
 	return vswap_tb_is_zswap(vswap_get_backing(page_swap_entry(page)));
+}
+
+/* Has whoever had this page freed it? With the folio locked, nobody gets it again. */
+static bool vswap_page_unused(struct page *page)
+{
+	guard(rcu)();
+
+	return !__swap_count(page_swap_entry(page));
+}
+
+static bool vswap_any_page_unused(struct folio *folio)
+{
+	if (!folio_swap_is_virtual(folio))
+		return false;
+
+	for (long i = 0; i < folio_nr_pages(folio); i++) {
+		if (vswap_page_unused(folio_page(folio, i)))
+			return true;
+	}
+
+	return false;
 }
 
 /* How many pages of a folio does zswap hold? None if the folio has plain slots. */
@@ -85,10 +106,12 @@ static void vswap_release_unstored(struct folio *folio)
 }
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-/* Have a page that is not stored stay: it was isolated as a part of a large folio. */
+/*
+ * Have a page that is not stored stay, if anybody has it: it was isolated as a part of a
+ * large folio.
+ */
 static void vswap_put_back(struct folio *folio)
 {
-	/* Whoever had it may have gone meanwhile */
 	folio_free_swap(folio);
 	folio_mark_dirty(folio);
 	folio_set_active(folio);
@@ -129,7 +152,7 @@ static bool vswap_split(struct folio *folio, long room, struct list_head *folio_
 		struct folio *part = page_folio(page + i);
 
 		if (!vswap_page_stored(page + i)) {
-			if (room-- <= 0) {
+			if (vswap_page_unused(page + i) || room-- <= 0) {
 				vswap_put_back(part);
 				continue;
 			}
@@ -175,7 +198,7 @@ int vswap_keep(struct folio *folio, struct list_head *folio_list)
 
 	/* With the slots that were released */
 	room = vswap_folio_room(folio);
-	if (stored || vswap_room_for_parts(folio, room)) {
+	if (stored || vswap_room_for_parts(folio, room) || vswap_any_page_unused(folio)) {
 		if (vswap_split(folio, room, folio_list)) {
 			if (vswap_page_stored(&folio->page))
 				return 0;

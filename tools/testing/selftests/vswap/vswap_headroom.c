@@ -273,12 +273,12 @@ static void pool_work(int go, int done)
 			while (n < 4096 && good &&
 			       read_num(ZSWAP_DEBUG "pool_total_size") < want) {
 				p[n] = map_region(CHUNK, false);
-				fill_region(p[n], CHUNK, PATTERN_POOR, 100 + n);
+				fill_region(p[n], CHUNK, PATTERN_QUARTER, 100 + n);
 				good = swap_out(p[n++], CHUNK) == CHUNK;
 			}
 		} else {
 			for (int i = 0; i < n; i++)
-				good &= check_region(p[i], CHUNK, PATTERN_POOR,
+				good &= check_region(p[i], CHUNK, PATTERN_QUARTER,
 						     100 + i) == CHUNK;
 		}
 		answer(done, good);

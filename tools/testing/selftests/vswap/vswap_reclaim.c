@@ -195,6 +195,80 @@ static void check_left(struct __test_metadata *_metadata,
 }
 
 /*
+ * Huge pages that can't be compressed stay whole, in the swap cache. When most of such a
+ * page is freed, the rest does not keep it.
+ */
+VSWAP_TEST(vswap_reclaim, huge_freed_in_part)
+{
+	const size_t per_huge = PER_HUGE / page_size, nr = 4 * per_huge, bytes = nr * page_size;
+	char *p = map_region(nr, true);
+	long huge;
+
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	fill_region(p, nr, PATTERN_RANDOM, 21);
+	huge = cgroup_read_key(self->cgroup, "memory.stat", "anon_thp") / PER_HUGE;
+	EXPECT_GE(huge, 3);
+	for (int i = 0; i < 20 && count_swapped(p, nr) < nr; i++)
+		ask_reclaim(self->cgroup, bytes);
+	EXPECT_EQ(count_swapped(p, nr), nr);
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.current"), bytes);
+
+	for (size_t i = 0; i < nr; i += per_huge)
+		madvise(p + (i + 1) * page_size, (per_huge - 1) * page_size, MADV_DONTNEED);
+	for (int i = 0; i < 20 && cgroup_read(self->cgroup, "memory.current") > bytes / 4; i++)
+		ask_reclaim(self->cgroup, bytes);
+	EXPECT_LE(cgroup_read(self->cgroup, "memory.current"), bytes / 4);
+	EXPECT_LE(vswap_stat("slots_used"), self->slots + 4 + OWN_PAGES);
+	for (size_t i = 0; i < nr; i += per_huge)
+		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_RANDOM, 21, i));
+	munmap(p, nr * page_size);
+	check_left(_metadata, self);
+}
+
+/*
+ * The last one who has a file lets go of it while reclaim tries a folio of it that nothing
+ * takes. The folio can't be put back then, into a file that is gone.
+ */
+VSWAP_TEST(vswap_reclaim, file_gone)
+{
+	const size_t nr = PER_HUGE / page_size;
+	const int rounds = debug_few(20, 5);
+	int in_time = 0;
+
+	if (access(THP "shmem_enabled", W_OK))
+		SKIP(return, "no huge pages");
+	for (int round = 0; round < rounds; round++) {
+		char *p = map_shmem(nr);
+		long tried, before;
+		pid_t pid;
+
+		ASSERT_NE(p, NULL);
+		fill_region(p, nr, PATTERN_RANDOM, round);
+		before = read_num(ZSWAP_DEBUG "reject_compress_fail");
+		pid = fork();
+		if (!pid) {
+			munmap(p, nr * page_size);
+			ask_reclaim(self->cgroup, nr * page_size);
+			_exit(0);
+		}
+		for (int i = 0; i < 10000; i++) {
+			tried = read_num(ZSWAP_DEBUG "reject_compress_fail") - before;
+			if (tried >= 8)
+				break;
+			usleep(1000);
+		}
+		munmap(p, nr * page_size);
+		in_time += tried >= 8 && tried < (long)nr / 2;
+		EXPECT_EQ(wait_child(pid), 0);
+	}
+	TH_LOG("in time %d times", in_time);
+	EXPECT_GT(in_time, 0);
+	drop_swap_cache(self->cgroup, nr);
+	check_left(_metadata, self);
+}
+
+/*
  * A device that has room for some of its pages only takes from zswap nothing that it
  * has stored of a huge page.
  */
