@@ -137,7 +137,7 @@ VSWAP_TEST(vswap_latency, stats)
 /* Usage goes down and comes back just when the device is about to shrink. */
 VSWAP_TEST(vswap_latency, toggle)
 {
-	const int rounds = run_all() ? 16 : debug_few(4, 2), nr = debug_few(12, 4);
+	const int rounds = run_all() ? 12 : debug_few(4, 2), nr = debug_few(12, 4);
 	const int max_regions = 512;
 	char *regions[512] = {};
 	struct cost cost = {};

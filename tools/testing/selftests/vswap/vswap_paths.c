@@ -155,31 +155,33 @@ VSWAP_TEST(vswap_paths, uffd_move)
 	SKIP(return, "built without UFFDIO_MOVE");
 }
 #else
-/* userfaultfd moves swap entries from one place to another. */
-VSWAP_TEST(vswap_paths, uffd_move)
+/* Pages can be moved to @q with this; -1 if they can't be. */
+static int open_mover(char *q, size_t nr)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
-	char *p = map_region(NR, false), *q = map_region(NR, false);
 	struct uffdio_register reg = {
-		.range = { (unsigned long)q, NR * page_size },
+		.range = { (unsigned long)q, nr * page_size },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Returns how many pages of @nr have been moved. */
+static size_t move_pages(int fd, char *q, char *p, size_t nr)
+{
 	unsigned long done = 0;
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		SKIP(return, "no userfaultfd that moves");
-
-	fill_region(p, NR, PATTERN_MIXED, 6);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	/* Some in the swap cache, and exclusive */
-	EXPECT_EQ(check_region(p, NR / 4, PATTERN_MIXED, 6), NR / 4);
-	ASSERT_EQ(ioctl(fd, UFFDIO_REGISTER, &reg), 0);
-	while (done < NR * page_size) {
+	while (done < nr * page_size) {
 		struct uffdio_move move = {
 			.dst = (unsigned long)q + done,
 			.src = (unsigned long)p + done,
-			.len = NR * page_size - done,
+			.len = nr * page_size - done,
 		};
 
 		if (ioctl(fd, UFFDIO_MOVE, &move) && errno != EAGAIN)
@@ -187,12 +189,55 @@ VSWAP_TEST(vswap_paths, uffd_move)
 		if (move.move > 0)
 			done += move.move;
 	}
-	EXPECT_EQ(done, NR * page_size);
+	return done / page_size;
+}
+
+/* userfaultfd moves swap entries from one place to another. */
+VSWAP_TEST(vswap_paths, uffd_move)
+{
+	char *p = map_region(NR, false), *q = map_region(NR, false);
+	int fd = open_mover(q, NR);
+
+	if (fd < 0)
+		SKIP(return, "no userfaultfd that moves");
+
+	fill_region(p, NR, PATTERN_MIXED, 6);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	/* Some in the swap cache, and exclusive */
+	EXPECT_EQ(check_region(p, NR / 4, PATTERN_MIXED, 6), NR / 4);
+	EXPECT_EQ(move_pages(fd, q, p, NR), NR);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 6), NR);
 	close(fd);
 	munmap(p, NR * page_size);
 	munmap(q, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* ... and pages of a huge page that nothing takes: it stays in the swap cache, unmapped. */
+VSWAP_TEST(vswap_paths, uffd_move_huge)
+{
+	const size_t nr = (2UL << 20) / page_size;
+	char *p = map_region(nr, true), *q = map_region(nr, false);
+	int fd = open_mover(q, nr);
+
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	if (fd < 0)
+		SKIP(return, "no userfaultfd that moves");
+
+	fill_region(p, nr, PATTERN_RANDOM, 8);
+	EXPECT_GT(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), 0);
+	for (int i = 0; i < 20 && count_swapped(p, nr) < nr; i++)
+		ask_reclaim(self->cgroup, nr * page_size);
+	ASSERT_EQ(count_swapped(p, nr), nr);
+	EXPECT_EQ(vswap_stat("slots_zswap"), 0);
+	EXPECT_EQ(move_pages(fd, q, p, nr), nr);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
+	EXPECT_EQ(check_region(q, nr, PATTERN_RANDOM, 8), nr);
+	close(fd);
+	munmap(p, nr * page_size);
+	munmap(q, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 #endif
