@@ -207,8 +207,8 @@ VSWAP_TEST(vswap_paths, uffd_move)
 	EXPECT_EQ(check_region(p, NR / 4, PATTERN_MIXED, 6), NR / 4);
 	EXPECT_EQ(move_pages(fd, q, p, NR), NR);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
-	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 6), NR);
 	close(fd);
+	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 6), NR);
 	munmap(p, NR * page_size);
 	munmap(q, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -234,8 +234,8 @@ VSWAP_TEST(vswap_paths, uffd_move_huge)
 	EXPECT_EQ(vswap_stat("slots_zswap"), 0);
 	EXPECT_EQ(move_pages(fd, q, p, nr), nr);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
-	EXPECT_EQ(check_region(q, nr, PATTERN_RANDOM, 8), nr);
 	close(fd);
+	EXPECT_EQ(check_region(q, nr, PATTERN_RANDOM, 8), nr);
 	munmap(p, nr * page_size);
 	munmap(q, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);

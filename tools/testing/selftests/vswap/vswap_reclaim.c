@@ -233,7 +233,7 @@ VSWAP_TEST(vswap_reclaim, huge_freed_in_part)
 VSWAP_TEST(vswap_reclaim, file_gone)
 {
 	const size_t nr = PER_HUGE / page_size;
-	const int rounds = debug_few(20, 5);
+	const int rounds = debug_few(8, 4);
 	int in_time = 0;
 
 	if (access(THP "shmem_enabled", W_OK))
