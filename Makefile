@@ -26,7 +26,8 @@ $(foreach v,FLAVOR TESTS TIME SEED CPUS WITHOUT,\
 .PHONY: help run test test-all torture cram shell kernel tree refresh series check bisect bench clean
 
 help:
-	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md
+	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md | tr -d '`'
+	@echo 'README.md has the variables, too.'
 
 run:
 	@$(SCRIPTS)/run.sh

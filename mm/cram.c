@@ -209,8 +209,8 @@ static void cram_open(struct cram_node *node)
 }
 
 /*
- * What to charge for a page. Never a page in full: who frees a page by moving it
- * here has to get somewhere.
+ * What to charge for a page. Never a page in full: freeing a page by moving it here
+ * has to gain something.
  */
 static unsigned int cram_size(struct cram_node *node, struct page *page)
 {
@@ -440,7 +440,8 @@ static void cram_evict(struct work_struct *work)
  * cram_usage_changed - Let it be known that there is less room than there was.
  * @node: the node.
  *
- * For a driver whose device tells it by an interrupt, say.
+ * For a driver whose device tells it by an interrupt, say: to be called by the
+ * threaded handler.
  *
  * Context: Process context; does not sleep. Not called from the driver's own
  * functions in struct cram_ops, nor under locks that these take. The driver sees
@@ -546,7 +547,7 @@ static int cram_evacuate(struct cram_node *node)
 	return 0;
 }
 
-/* The last one is gone who could reach it. */
+/* Nobody can reach it any more. */
 void cram_node_free(struct cram_node *node)
 {
 	sbitmap_free(&node->pages);
@@ -597,8 +598,9 @@ static struct cram_node *cram_node_alloc(int nid, const struct range *ranges,
  * @priv: for the functions of @ops.
  *
  * Context: May sleep.
- * Return: The node; -EEXIST if @nid has one, -EINVAL if @ranges are not fit,
- * -EBUSY while the system hibernates, -ENOMEM.
+ * Return: The node; -EEXIST if @nid has one; -EINVAL if @nid is not possible, or
+ * @ranges are none, not whole pages, or more than INT_MAX pages; -EBUSY while the
+ * system hibernates; -ENOMEM, or another error if its memory tier can't be made.
  */
 struct cram_node *cram_register(int nid, const struct range *ranges,
 				int nr_ranges, const struct cram_ops *ops,
@@ -705,7 +707,7 @@ EXPORT_SYMBOL_GPL(cram_unregister);
  * @nr_pages: number of pages.
  * @mf_flags: flags of memory_failure().
  *
- * Nobody maps the pages: it is enough to remember, for the next who looks.
+ * Nobody maps the pages: it is enough to remember, for the next load.
  *
  * Context: Any. The pages need not be of a node that is registered yet, or still.
  * Return: 0.
@@ -732,8 +734,8 @@ EXPORT_SYMBOL_GPL(cram_memory_failure);
 
 /*
  * The image of a hibernating system has no device memory, and what is there is
- * gone when the power is off: who wants to hibernate has to do without. So have
- * those who use hibernate_quiet_exec() only: what they are up to is not known here.
+ * gone when the power is off: a system with such a node can't hibernate. Nor can it
+ * use hibernate_quiet_exec() alone: what that is for is not known here.
  */
 static int cram_pm_notify(struct notifier_block *nb, unsigned long action,
 			  void *data)

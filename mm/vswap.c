@@ -25,7 +25,7 @@
  * period, and unmaps only then. It waits without the mutex, as reclaim may want
  * to grow meanwhile: then si->max is raised again over what is still mapped.
  *
- * Who gets virtual slots is in mm/vswap_policy.c, what backs a slot in
+ * Which folios get virtual slots is in mm/vswap_policy.c, what backs a slot in
  * mm/vswap_backing.c, the knobs in mm/vswap_sysfs.c.
  */
 #define pr_fmt(fmt) "vswap: " fmt
@@ -55,7 +55,8 @@
 
 /*
  * How much a mapping may count on zswap to compress its data. Common compressors
- * take memory of processes to a half or a third of its size.
+ * take memory of processes to a half or a third of its size; the better case counts,
+ * as only what is obviously too large is to be refused.
  */
 #define VSWAP_OVERCOMMIT_RATIO	3
 
@@ -70,7 +71,7 @@ struct swap_info_struct *vswap_info __ro_after_init;
 /* Nobody does I/O on the virtual device, but reclaim asks for the flags. */
 static struct swap_ops vswap_ops;
 
-/* Devices of which writing is not for who may be in a file system; by swapon_mutex */
+/* Devices not to be written to from within a file system; protected by swapon_mutex */
 static unsigned int vswap_nofs_devices;
 
 /* Physical and virtual cluster locks nest, in this order: virtual, physical. */
@@ -317,7 +318,7 @@ static void vswap_free_unmapped(struct list_head *pages)
 
 /*
  * Give back the pages at the end of the array that hold free clusters only, but
- * for the first @keep pages. Gives way to who wants the device to grow.
+ * for the first @keep pages. Gives way if the device has to grow.
  *
  * Returns false if that has happened and pages are left to be given back.
  */
@@ -468,7 +469,7 @@ unsigned long vswap_used_pages(void)
  * vswap_extra_pages - The number of pages that are out but on no device.
  *
  * Context: Any.
- * Return: Number of virtual slots in use without a slot of a device.
+ * Return: Number of virtual slots in use without a physical slot.
  */
 unsigned long vswap_extra_pages(void)
 {
@@ -642,17 +643,17 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
 	return nr;
 }
 
-/* All who are out of memory wait for the OOM killer meanwhile */
+/* All tasks that are out of memory wait for the OOM killer meanwhile */
 #define VSWAP_WALK_SLOTS	(8UL << 20)
 
 /**
- * vswap_owned_zeroes - Count the zero pages of a cgroup that are out.
+ * vswap_owned_zeroes - Count the zero-filled pages of a cgroup that are out.
  * @root: the cgroup; those below it are counted with it.
  *
  * They are in no count of the cgroup, as they take nothing but their slots. Walks
  * clusters, whosever they are, with their locks, for some microseconds each, until
- * as many are found as have ever gone out. Looks at no more than 8 million slots:
- * where there are more, some may not be counted.
+ * it has found as many as were ever swapped out (SWPOUT_ZERO). Looks at no more than
+ * 8 million slots: where there are more, some may not be counted.
  *
  * Context: May sleep. The caller makes sure that @root stays, and that its statistics
  * have been flushed.

@@ -24,22 +24,22 @@ enum vswap_event {
 	VSWAP_TABLE_FAIL,	/* no memory for a backing table */
 	VSWAP_DECLINED,		/* no backend took a folio, it stays in memory */
 	VSWAP_GIVE_UP,		/* ... so many that reclaim is told to stop */
-	VSWAP_LOST,		/* a slot without data was read */
+	VSWAP_LOST,		/* a slot without data was read: a bug */
 	VSWAP_SLOTS_TAKEN,	/* a range of slots was taken for a folio */
 	VSWAP_SLOTS_SPLIT,	/* ... or single slots, for lack of a range */
 	VSWAP_SLOTS_FAIL,	/* ... or there were none */
-	VSWAP_WRITE_ERROR,	/* slots could not be written */
-	VSWAP_READ_ERROR,	/* slots could not be read */
-	VSWAP_UNUSED,		/* a page was moved off a device by swapoff */
+	VSWAP_WRITE_ERROR,	/* a folio, or a run of its pages, could not be written */
+	VSWAP_READ_ERROR,	/* ... could not be read */
+	VSWAP_UNUSED,		/* swapoff moved a page off a device, or gave it up */
 	NR_VSWAP_EVENTS,
 };
 
 /* What is behind a page of a folio in the swap cache. */
 enum vswap_backed {
 	VSWAP_BACKED_NOT,	/* nothing, it can't be read */
-	VSWAP_BACKED_ZERO,	/* it is all zeroes */
+	VSWAP_BACKED_ZERO,	/* it is zero-filled */
 	VSWAP_BACKED_ZSWAP,	/* zswap holds it */
-	VSWAP_BACKED_SLOT,	/* it is in a slot of a device */
+	VSWAP_BACKED_SLOT,	/* it is in a physical slot */
 };
 
 /* Numbers of zswap entries, for mm/vswap_validate.c */
@@ -83,9 +83,9 @@ enum vswap_mode {
 struct vswap_counts {
 	unsigned long slots_used;	/* slots in use, one page each */
 	unsigned long slots_cached;	/* data only in the swap cache */
-	unsigned long slots_zero;	/* known to be all zeroes */
+	unsigned long slots_zero;	/* known to be zero-filled */
 	unsigned long slots_zswap;	/* stored in zswap */
-	unsigned long slots_device;	/* in a slot of a device */
+	unsigned long slots_device;	/* in a physical slot */
 	unsigned long slots_poison;	/* lost, reading them is an error */
 	unsigned long clusters;		/* clusters that exist */
 	unsigned long clusters_used;	/* clusters with a swap table */
@@ -93,7 +93,7 @@ struct vswap_counts {
 	unsigned long memory;		/* bytes that all of it takes */
 };
 
-/* Slots of a device that follow each other in a cluster */
+/* Physical slots that follow each other in a cluster */
 struct vswap_run {
 	swp_entry_t slot;
 	unsigned int nr;
@@ -120,7 +120,7 @@ static inline bool swap_entry_is_virtual(swp_entry_t entry)
 	return swp_type(entry) == SWP_TYPE_VSWAP;
 }
 
-/* Who gets virtual slots, and what reclaim may count on: mm/vswap_policy.c */
+/* Which folios get virtual slots, what reclaim may count on: mm/vswap_policy.c */
 bool vswap_wanted(struct folio *folio);
 bool vswap_plain_allowed(struct folio *folio);
 bool vswap_is_alone(void);
@@ -200,7 +200,7 @@ void vswap_lose_zswap(swp_entry_t swp);
 int vswap_unuse(struct swap_info_struct *si);
 bool vswap_folio_unused(struct folio *folio);
 
-/* Slots of devices behind virtual ones: mm/vswap_slots.c */
+/* Physical slots: mm/vswap_slots.c */
 bool vswap_has_slots(struct folio *folio);
 bool vswap_back_folio(struct folio *folio);
 bool vswap_may_write(struct folio *folio, bool allowed);
@@ -493,8 +493,8 @@ static inline bool folio_swap_is_virtual(const struct folio *folio)
  * @first: page of the folio to start with.
  * @nr: returns the number of pages from there on whose slots follow each other.
  *
- * Context: The caller holds the folio lock. A folio with virtual slots has a slot
- * behind each of the pages that are asked for.
+ * Context: The caller holds the folio lock. A folio with virtual slots has a physical
+ * slot behind each of the pages that are asked for.
  * Return: The slot of page @first on its device.
  */
 static inline swp_entry_t vswap_slot_range(struct folio *folio,

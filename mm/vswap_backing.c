@@ -15,7 +15,7 @@
  *   the slot goes and the slot is freed under the cluster lock.
  *
  * A folio enters and leaves the swap cache under the cluster lock, which orders
- * the two. The table itself is installed once, by the first who needs it, and
+ * the two. The table itself is installed once, when the first slot needs it, and
  * freed with the cluster's last slot.
  */
 #include <linux/memcontrol.h>
@@ -137,7 +137,7 @@ unsigned long vswap_get_backing(swp_entry_t swp)
  * @entry: the zswap entry that holds the data from now on.
  * @old: returns the zswap entry that backed the slot before, NULL if none did.
  *
- * A slot of a device that was behind @swp is freed.
+ * A physical slot that was behind @swp is freed.
  *
  * Context: The caller holds the lock of the folio in the swap cache under @swp.
  * May sleep, the caller owns @old.
@@ -211,7 +211,7 @@ struct zswap_entry *vswap_erase_zswap(swp_entry_t swp)
  * vswap_lose_zswap - Note that the data of the zswap entry behind a slot is lost.
  * @swp: virtual swap entry that a zswap entry backs.
  *
- * Who reads the slot gets an error from now on, until it is freed.
+ * Reading the slot is an error from now on, until it is freed.
  *
  * Context: The caller holds the lock of the folio in the swap cache under @swp. It
  * owns the zswap entry from now on.
@@ -284,7 +284,7 @@ void vswap_release_folio(struct folio *folio)
 	swap_cluster_unlock(ci);
 }
 
-/* Nothing backs a slot. Unless a device has failed, that is a bug. */
+/* Nothing backs a slot. Unless a device or compressed RAM has failed, that is a bug. */
 static void vswap_note_lost(swp_entry_t swp, unsigned long word)
 {
 	if (vswap_tb_is_poison(word))
@@ -335,9 +335,9 @@ enum vswap_backed vswap_page_backing(struct folio *folio, unsigned int first,
  * @folio: folio to read into, in the swap cache.
  *
  * Called when no backend but a device can know the data of @folio. If a virtual
- * slot has no slot of a device behind it, the data is lost, which is a bug. The folio is
- * unlocked without being marked up to date, so that the fault is answered with
- * SIGBUS instead of with somebody else's data.
+ * slot has no physical slot behind it, there is no data, which is a bug unless it is
+ * known to be lost (poison). The folio is unlocked without being marked up to date, so
+ * that the fault is answered with SIGBUS instead of with somebody else's data.
  *
  * Context: The caller holds the folio lock, and has lost it if true is returned.
  * Return: true if @folio can't be read.
@@ -365,7 +365,7 @@ bool vswap_read_lost(struct folio *folio)
  * @nr: number of slots.
  *
  * If one of the pages can't be read, a large folio for all of them would make
- * all of them fail. If one is on a slow device, who needs one that is not would
+ * all of them fail. If one is on a slow device, a task that needs another one would
  * have to wait for it: large folios are for what needs no readahead, see
  * vswap_is_synchronous().
  *
@@ -404,7 +404,7 @@ bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
  * What failed before may have failed for the sake of a neighbour.
  *
  * Context: The caller holds the folio lock.
- * Return: true if the slot of a device behind @folio has failed before.
+ * Return: true if the physical slot behind @folio has failed before.
  */
 bool vswap_reads_alone(struct folio *folio)
 {
@@ -426,8 +426,8 @@ void vswap_load_failed(swp_entry_t swp)
 }
 
 /*
- * Has a read for this page alone failed? A device is asked once more by who
- * comes next: it may have recovered.
+ * Has a read for this page alone failed? The next one who needs the page asks the
+ * device once more: it may have recovered.
  */
 static bool vswap_failed_alone(swp_entry_t swp)
 {
@@ -444,8 +444,8 @@ static bool vswap_failed_alone(swp_entry_t swp)
  * vswap_drop_unread - Drop a folio that could not be read, to read it again.
  * @folio: folio that is not up to date.
  *
- * Another page may be to blame for it: one of the same large folio, or of the
- * same request. What is behind @folio is as it was, and is read page by page
+ * Another page may have caused it: one of the same large folio, or of the same
+ * request. What is behind @folio is as it was, and is read page by page
  * next time, each with a request of its own.
  *
  * Context: The caller holds the folio lock.
@@ -518,7 +518,7 @@ void vswap_free_backing_table(struct swap_cluster_info *ci)
 			VM_WARN_ON_ONCE(atomic_long_read(&table->entries[i]));
 	}
 
-	ci->backing = NULL;
+	WRITE_ONCE(ci->backing, NULL);
 	swap_table_free(vswap_backing_cachep, table);
 }
 

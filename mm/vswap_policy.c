@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtual swap space: who gets virtual slots, and what reclaim may count on.
+ * Virtual swap space: which folios get virtual slots, what reclaim may count on.
  *
  * Anonymous pages of a cgroup can go to zswap as long as its pool and
  * memory.zswap.max leave room, and to swap devices as long as one has free
  * slots, memory.swap.max leaves some of them, and memory.zswap.writeback allows
  * it. What reclaim is told here and what swapping out a page then does have to
- * agree: who is told too little is OOM-killed beside free room, who is told too
- * much scans and compresses for nothing before the OOM killer comes.
+ * agree: if reclaim is told too little, tasks are OOM-killed beside free room; if
+ * too much, it scans and compresses for nothing before the OOM killer comes.
  *
  * Room in the pool does not help with pages that can't be compressed. Whether
  * this is so is found out by trying, for each cgroup and node by itself: once as
@@ -35,8 +35,8 @@
 /*
  * zswap is given up for as long as it has taken to find out that it takes nothing,
  * within these limits, so that at most half of the time goes to trying, unless trying
- * takes longer than the longest. If it was for who would be OOM-killed, for some times
- * as long: others may still be at it, or be tried meanwhile, and who is to be killed
+ * takes longer than the longest. If it was the last trial before the OOM killer, for
+ * some times as long: others may still be at it, or be tried meanwhile, and the victim
  * may take a while to go. Not for much longer, as nobody may have to be killed, if
  * memory is freed, and what it is used for next may compress.
  */
@@ -112,7 +112,7 @@ bool vswap_usable(void)
  * counted: what it has declined is counted as such.
  *
  * Context: Any.
- * Return: true if virtual slots are handed out and there is no device.
+ * Return: true if pages can be swapped out without a device and there is none.
  */
 bool vswap_is_alone(void)
 {
@@ -228,7 +228,7 @@ static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 }
 
 /*
- * Is it a trial for who would be OOM-killed? It was restarted for that, and who is in
+ * Is it the last trial before the OOM killer? It was restarted for that, and a task in
  * need does not pause: @restarted is when it has last been seen to go on, or 0. When it
  * has failed, @given_up is vswap_victims as it was at its begin, and it is 0 after any
  * other trial.
@@ -290,9 +290,9 @@ static void vswap_restart_trial(struct vswap_trial *trial)
 }
 
 /*
- * Have all be tried where zswap was given up, but not for who would be OOM-killed: not
- * as long as nobody was, in @root or below. Where there was no memory to try more, it
- * is not to be spared any more.
+ * Have all be tried where zswap was given up. Where that was by a last trial, only after
+ * memory of a victim in @root or below has become free. Where there was no memory to try
+ * more, it is not to be spared any more.
  */
 static void vswap_try_again(struct mem_cgroup *root)
 {
@@ -361,8 +361,8 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  * Other reasons for which it may not take a page say nothing about the next one:
  * that there is no room left reclaim is told right away, and memory that zswap
  * could not have at the moment somebody else may have used up. A folio that fits on
- * devices goes there. And who is not reclaim, but pages out what he has mapped, may be
- * of another cgroup.
+ * devices goes there. And a task that pages out what it has mapped, rather than
+ * reclaim, may be of another cgroup.
  *
  * Context: The caller holds the folio lock.
  */
@@ -430,7 +430,7 @@ void vswap_note_starved(struct folio *folio)
  * Whoever needs memory next in its cgroup has other pages, which zswap may take. What
  * others have may have changed, too: they are tried again when there is need.
  *
- * Context: Process context, of the victim at its exit or of who does it for it.
+ * Context: Process context, of the victim at its exit or of the OOM reaper.
  */
 void vswap_oom_victim_gone(struct task_struct *victim)
 {
@@ -456,11 +456,13 @@ void vswap_oom_victim_gone(struct task_struct *victim)
 /**
  * vswap_free_pages - Estimate how much more virtual slots can take.
  *
- * The room that zswap's pool has left, as if no page could be compressed. This is
- * for decisions about reclaim, it is no capacity to be shown to users.
+ * The room that zswap's pool and compressed RAM have left, as if no page could be
+ * compressed. This is for decisions about reclaim, it is no capacity to be shown to
+ * users.
  *
  * Context: Any.
- * Return: Number of pages, 0 if zswap is off or full.
+ * Return: Number of pages; 0 if pages can't be swapped out without a device, or there
+ * is no room for any.
  */
 unsigned long vswap_free_pages(void)
 {
@@ -572,7 +574,7 @@ static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 	return true;
 }
 
-/* Who makes room, or waits for it with locks held that it takes, is not to wait. */
+/* A task that makes room, or holds locks which that takes, is not to wait for it. */
 static bool vswap_may_wait(gfp_t gfp)
 {
 	return gfp_has_io_fs(gfp) && !(gfp & __GFP_NOFAIL) &&
@@ -592,7 +594,7 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
 /**
  * vswap_settle_headroom - Give reclaim that failed a chance to find room.
  * @memcg: the cgroup of which nothing could be reclaimed, NULL for all.
- * @gfp: flags of who tries again and then has to give up, 0 if nobody does.
+ * @gfp: flags of an allocation that tries again and then has to give up, else 0.
  *
  * If the reason was that memory.zswap.max seemed to be reached and is not,
  * vswap_headroom() knows from now on. If it was that zswap has been given up, and
@@ -617,7 +619,7 @@ void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 }
 
 /*
- * Who gets virtual slots
+ * Which folios get virtual slots
  */
 
 /**
@@ -626,8 +628,8 @@ void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
  *
  * In mode auto, if its cgroup may use zswap and zswap has room or can make some
  * by writing to a device. If it turns out that zswap does not take the folio,
- * the device takes it instead. In mode always, if there are devices, too, even
- * full ones: zeroes need no room.
+ * the device takes it instead. In mode always it should also if there is any
+ * device, even a full one, as zero-filled pages need no room.
  *
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true for virtual slots, false for plain ones.

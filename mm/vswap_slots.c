@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtual swap space: slots of devices behind virtual ones.
+ * Virtual swap space: physical slots, those of devices behind virtual ones.
  *
  * A virtual slot takes room on a device only when its data has to go there: when
  * no other backend took the folio, or when zswap writes back. The backing word
- * names the slot of the device, and the word of that slot in the swap table of
- * the device names the virtual slot:
+ * names the physical slot, and the word of that slot in the swap table of the
+ * device names the virtual slot:
  *
- *	page table --> virtual slot --backing word--> slot of a device
+ *	page table --> virtual slot --backing word--> physical slot
  *	                            <---rmap word----
  *
  * The slot is charged to the owner of the virtual slot, as swap space. It stays
@@ -17,7 +17,7 @@
  *
  * Locks: the backing word goes by the folio lock like any other. The lock of
  * the virtual cluster is taken before that of the device's. The other way
- * round, from a slot of a device to the virtual one, nothing is locked across:
+ * round, from a physical slot to the virtual one, nothing is locked across:
  * whoever comes from there finds the folio through the swap cache, locks it and
  * looks whether the backing word still names the slot.
  */
@@ -85,11 +85,11 @@ static unsigned int vswap_slot_run(atomic_long_t *word, unsigned int nr)
 }
 
 /**
- * vswap_cut_slots - Cut a range of virtual slots off the slots behind it.
- * @ci: cluster of the virtual slots, whose first one is backed by a slot.
+ * vswap_cut_slots - Cut physical slots off a range of virtual ones.
+ * @ci: cluster of the virtual slots, whose first one is backed by a physical slot.
  * @ci_off: offset of the first virtual slot in the cluster.
  * @nr: how many virtual slots at the most.
- * @run: returns the slots of the device, which the caller has to free.
+ * @run: returns the physical slots, which the caller has to free.
  *
  * Takes at one go what follows each other on the device and has one owner, who
  * is uncharged right away: only the virtual slots keep the owner's id.
@@ -145,7 +145,7 @@ bool vswap_join_runs(struct vswap_run *run, const struct vswap_run *next)
 }
 
 /**
- * vswap_free_run - Free slots of a device.
+ * vswap_free_run - Free physical slots that have been cut off.
  * @run: slots that nothing names any more; may be empty.
  *
  * Context: May be called under the lock of a virtual cluster.
@@ -157,8 +157,8 @@ void vswap_free_run(const struct vswap_run *run)
 }
 
 /**
- * vswap_free_slots - Free the slots of a device behind a range of virtual ones.
- * @ci: cluster of the virtual slots, whose first one is backed by a slot.
+ * vswap_free_slots - Free the physical slots behind a range of virtual ones.
+ * @ci: cluster of the virtual slots, whose first one is backed by a physical slot.
  * @ci_off: offset of the first virtual slot in the cluster.
  * @nr: how many virtual slots at the most.
  *
@@ -190,7 +190,7 @@ static unsigned short vswap_owner(swp_entry_t swp)
 }
 
 /**
- * vswap_free_slot - Free the slot of a device that a backing word has named.
+ * vswap_free_slot - Free the physical slot that a backing word has named.
  * @swp: the virtual slot.
  * @word: the word, which has been replaced.
  *
@@ -209,7 +209,7 @@ static bool vswap_tb_is_good_slot(unsigned long word)
 	return vswap_tb_is_slot(word) && !(word & VSWAP_TB_SLOT_FAILED);
 }
 
-/* Slots behind the pages of a folio. */
+/* Physical slots behind the pages of a folio. */
 struct vswap_slot_counts {
 	unsigned int good;	/* may be used again */
 	unsigned int failed;
@@ -315,7 +315,7 @@ static bool vswap_back_by_single_slots(atomic_long_t *words, unsigned int nr,
 }
 
 /**
- * vswap_has_slots - Can a folio be written to slots that it has already?
+ * vswap_has_slots - Can a folio be written to physical slots that it has already?
  * @folio: folio in the swap cache with virtual slots.
  *
  * Context: The caller holds the folio lock.
@@ -349,7 +349,7 @@ static void vswap_count_swap_fail(struct folio *folio)
 }
 
 /**
- * vswap_back_folio - Put slots of devices behind the slots of a folio.
+ * vswap_back_folio - Put physical slots behind the slots of a folio.
  * @folio: folio in the swap cache, with virtual slots, that holds their data.
  *
  * One range for a large folio if there is one, else slots wherever they are.
@@ -359,8 +359,9 @@ static void vswap_count_swap_fail(struct folio *folio)
  * Context: The caller holds the folio lock, and marks the folio dirty if it does
  * not write it now. May sleep.
  * Return: true if each page has its slot. Otherwise there was no slot, no memory,
- * or memory.swap.max is reached; what is behind the folio may be what was there
- * before, or nothing any more.
+ * or memory.swap.max is reached, counted as slots_fail; or there was no memory for a
+ * backing table, counted as table_fail only. What is behind the folio may be what was
+ * there before, or nothing any more.
  */
 bool vswap_back_folio(struct folio *folio)
 {
@@ -370,7 +371,7 @@ bool vswap_back_folio(struct folio *folio)
 	atomic_long_t *words;
 	unsigned short id;
 
-	/* What is not to be had needs no table, and no charge, which would be an event */
+	/* What can't be had needs no table, and no charge, which would be an event */
 	if (!READ_ONCE(__swap_entry_to_cluster(swp)->backing) && !vswap_has_free_slots())
 		goto full;
 	words = vswap_get_backing_words(swp);
@@ -421,11 +422,11 @@ fail:
  * @folio: folio in the swap cache.
  * @allowed: whether the folio's cgroup lets it go to a device.
  *
- * A folio with virtual slots may if there are slots of devices for it. If not,
+ * A folio with virtual slots may if there are physical slots for it. If not,
  * see vswap_keep().
  *
  * Context: The caller holds the folio lock. May sleep.
- * Return: true if @folio has slots of devices, by itself or behind its own.
+ * Return: true if @folio has slots of devices, plain ones or physical ones.
  */
 bool vswap_may_write(struct folio *folio, bool allowed)
 {
@@ -443,7 +444,7 @@ bool vswap_may_write(struct folio *folio, bool allowed)
  *      as slots and as blocks of the device.
  *
  * Context: See vswap_slot_range().
- * Return: The slot behind that of page @first.
+ * Return: The physical slot of page @first.
  */
 swp_entry_t vswap_backing_range(struct folio *folio, unsigned int first,
 				unsigned int *nr)
@@ -459,7 +460,7 @@ swp_entry_t vswap_backing_range(struct folio *folio, unsigned int first,
 }
 
 /**
- * vswap_io_failed - Note that slots behind a folio could not be written or read.
+ * vswap_io_failed - Note that physical slots of a folio could not be written or read.
  * @folio: folio that the I/O was for.
  * @first: first page of @folio that it was for.
  * @nr: number of pages.
@@ -500,7 +501,7 @@ void vswap_io_failed(struct folio *folio, unsigned int first, unsigned int nr,
 }
 
 /**
- * vswap_reserve_slot - Take a slot of a device for data that is held elsewhere.
+ * vswap_reserve_slot - Take a physical slot for data that is held elsewhere.
  * @swp: virtual slot.
  * @slot: returns the slot; nothing points to it yet.
  *
@@ -543,7 +544,7 @@ void vswap_cancel_slot(swp_entry_t swp, swp_entry_t slot)
 }
 
 /**
- * vswap_use_slot - Let a slot of a device take the place of a zswap entry.
+ * vswap_use_slot - Let a physical slot take the place of a zswap entry.
  * @swp: virtual slot, backed by a zswap entry.
  * @slot: from vswap_reserve_slot().
  *
@@ -555,7 +556,7 @@ void vswap_use_slot(swp_entry_t swp, swp_entry_t slot)
 	atomic_long_set(vswap_get_backing_words(swp), slot_to_vswap_tb(slot));
 }
 
-/* The word of a slot of a device behind an unpinned virtual slot, or no backing. */
+/* The word of the physical slot behind an unpinned virtual one, or no backing. */
 static unsigned long vswap_peek_word(swp_entry_t swp)
 {
 	unsigned long word, slot = VSWAP_TB_NULL;
@@ -582,7 +583,7 @@ static unsigned long vswap_peek_word(swp_entry_t swp)
  *
  * Context: Any. The answer is a hint, unless the caller holds the lock of the
  * folio in the swap cache under @swp.
- * Return: The slot of a device, an entry of value 0 if it is not on a device.
+ * Return: The physical slot, an entry of value 0 if it is not on a device.
  */
 swp_entry_t vswap_peek_slot(swp_entry_t swp)
 {
@@ -608,9 +609,9 @@ bool vswap_slot_is_synchronous(swp_entry_t slot)
 
 	KUNIT_STATIC_STUB_REDIRECT(vswap_slot_is_synchronous, slot);
 	/*
-	 * Who has peeked at the slot does not keep the device from being switched
-	 * off, but what describes it is never freed. There is none if the slot is
-	 * not one, see vswap_peek_slot().
+	 * Peeking at the slot does not keep the device from being switched off,
+	 * but what describes it is never freed. There is none if the slot is not
+	 * one, see vswap_peek_slot().
 	 */
 	si = READ_ONCE(swap_info[swp_type(slot)]);
 	/* Set by swapon and never changed while the device is in use */
@@ -629,7 +630,7 @@ static bool vswap_word_is_synchronous(unsigned long word)
  *
  * To read the neighbours of what zswap holds is to decompress what nobody asked
  * for. What is on a device goes by the device. What has failed is read by itself,
- * and by who needs it.
+ * and only when it is needed.
  *
  * Context: Any.
  * Return: false if the data of @swp is on a device that is worth readahead.
@@ -671,7 +672,7 @@ swp_entry_t vswap_slot_owner(swp_entry_t slot)
  * @ci: cluster of the slot.
  * @swp: virtual swap entry whose count is 0 now, with a folio in the cache.
  *
- * Leaves a mark at the slot of a device behind it, for vswap_reclaim_slot().
+ * Leaves a mark at the physical slot behind it, for vswap_reclaim_slot().
  *
  * Context: The caller holds the lock of @ci.
  */
@@ -702,7 +703,7 @@ void vswap_hint_unused(struct swap_cluster_info *ci, swp_entry_t swp)
 }
 
 /**
- * vswap_reclaim_slot - Free a slot of a device that only the swap cache uses.
+ * vswap_reclaim_slot - Free a physical slot that only the swap cache uses.
  * @slot: the slot.
  * @swp_tb: its word in the swap table of the device, with the hint.
  *

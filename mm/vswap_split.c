@@ -80,7 +80,7 @@ bool vswap_split_helps(struct folio *folio)
  * vswap_only_parts_leave - Is what zswap has of a folio all of it that can leave?
  * @folio: folio in the swap cache that zswap did not take as a whole.
  *
- * To look for slots of devices is to let go of what zswap has stored, in order to
+ * To look for physical slots is to let go of what zswap has stored, in order to
  * write all of the folio there.
  *
  * Context: The caller holds the folio lock. Does not sleep.

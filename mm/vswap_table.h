@@ -16,15 +16,16 @@ struct zswap_entry;
  * Backing word types and bit layouts:
  *
  * NULL:     |---------------- 0 ----------------| - No backing
- * Zswap:    |------ struct zswap_entry * ---|F01| - Compressed by zswap
- * Slot:     |TYPE|------- OFFSET -------|A|F|010| - In a slot of a device
- * Poison:   |---------------- 0 ------------|011| - Lost with a device
+ * Zswap:    |------ struct zswap_entry * ---|F01| - In zswap
+ * Slot:     |TYPE|------- OFFSET -------|A|F|010| - In a physical slot
+ * Poison:   |---------------- 0 ------------|011| - Lost, with a device that was
+ *                                                   switched off or by compressed RAM
  *
  * NULL stands for three things that the swap table tells apart: a free slot, a
  * slot whose data is only in the folio in the swap cache, and a slot that is
- * known to be all zeroes. The low three bits are the type; pointers are
- * aligned to 8 bytes at least. The slot's own word in the swap table of its
- * device names the virtual slot, see SWP_TB_RMAP_MARK.
+ * known to be zero-filled. The low three bits are the type; pointers are
+ * aligned to 8 bytes at least. The physical slot's own word in the swap table of
+ * its device names the virtual slot, see SWP_TB_RMAP_MARK.
  *
  * F says that I/O on the slot failed, or that the entry could not be
  * decompressed: a write goes elsewhere, and a read is for this page alone, as it

@@ -2,8 +2,8 @@
 /*
  * Virtual swap space: moving data off a device that is switched off.
  *
- * The slots of the device that hold the data of virtual ones name these, so the
- * device is read from one end to the other, in large requests, into the swap
+ * The physical slots of the device name the virtual ones that they are behind, so
+ * the device is read from one end to the other, in large requests, into the swap
  * cache. Page tables name virtual slots before and after: no process is looked
  * at, and it does not matter how many share a page.
  */
@@ -53,7 +53,7 @@ static void vswap_unuse_free(struct vswap_unuse_batch *batch,
 	batch->run = *run;
 }
 
-/* Give up what a folio has on a device; the folio holds the data from now on. */
+/* Cut off what a folio has on a device; the folio holds the data from now on. */
 static void vswap_leave_device(struct vswap_unuse_batch *batch,
 			       struct folio *folio, struct swap_info_struct *si)
 {
@@ -91,14 +91,14 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 }
 
 /**
- * vswap_folio_unused - Has nobody use of a large folio yet?
+ * vswap_folio_unused - Is a large folio not in use by anybody yet?
  * @folio: folio with virtual slots, in the swap cache.
  *
  * Somebody is about to read, or has read, a large folio for a fault, but nobody
  * has it yet: it may turn out that it can't be mapped, or a part of it can't be
  * read. What is behind it is still in place. Without it the pages come one by
  * one, to be sure that each is what it is said to be. A folio of tmpfs that has just
- * been written out is not told from these, and is behind its slots, too.
+ * been written out looks the same; its data is also behind its slots.
  *
  * Context: The caller holds the folio lock.
  * Return: true if @folio can be dropped from the swap cache.

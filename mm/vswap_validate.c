@@ -834,8 +834,8 @@ static void vswap_check_all(struct vswap_check *c)
 /**
  * vswap_validate - Check that all that is recorded of swap slots agrees.
  * @report: gets a line for each inconsistency, up to a number of them, and one
- *          with sums: clusters and slots in use; slots that could not be checked
- *          because they were busy; whether the system was quiet, so that totals
+ *          with sums: clusters and slots in use; what could not be checked because
+ *          it was busy, slots mostly; whether the system was quiet, so that totals
  *          were checked; inconsistencies.
  *
  * There are no false reports, whatever goes on in the system meanwhile.

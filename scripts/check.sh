@@ -29,11 +29,11 @@ t()
 	fi
 }
 
-# Its rules for a whole tree don't fit files that come one by one: MAINTAINERS is
-# part of the series as a whole, and a file of tests may be named after its tests. One
-# printk() without a level is the kernel's own, edited. Commits that a Fixes: tag names
-# are in no history here. The fixture of the kselftests is
-# a macro that makes functions.
+# Its rules for a whole tree don't fit files that come one by one: the entries for the
+# kernel's MAINTAINERS are in a file of that name here, beside the series, and a file of
+# tests may be named after its tests. One printk() without a level is the kernel's own,
+# edited. Commits that a Fixes: tag names are in no history here. The fixture of the
+# kselftests is a macro that makes functions.
 checkpatch_patch()
 {
 	grep -q '^diff --git' "$top/patches/$1" || return 0

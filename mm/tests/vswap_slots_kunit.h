@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * KUnit tests of slots of devices behind virtual ones, included by
- * mm/vswap_slots.c. The device is one of which only the allocator is there.
+ * KUnit tests of physical slots, included by mm/vswap_slots.c. The device is one of
+ * which only the allocator is there.
  */
 
 #include "vswap_folio_kunit.h"

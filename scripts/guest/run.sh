@@ -64,7 +64,7 @@ rm /tmp/job/file
 [ "$most" -gt $((total * 256 / 2)) ] || fail "too little was swapped out"
 echo
 echo "at the most swapped out  $(mb "$most")"
-echo "  pages of zeroes        $(mb "$zero")"
+echo "  zero-filled pages      $(mb "$zero")"
 echo "  compressed by zswap    $(mb "$zswap") in $((pool >> 20)) MB"
 echo "  structures             $((bytes >> 10)) kB"
 
@@ -107,8 +107,8 @@ echo
 tail -qn 1 /tmp/random.out /tmp/mixed.out
 
 echo
-echo "pages lost               $(stat lost)"
+echo "reads without data       $(stat lost)"
 echo "OOM kills                $(awk '/^oom_kill / { print $2 }' /proc/vmstat)"
-[ "$(stat lost)" = 0 ] || fail "pages were lost"
+[ "$(stat lost)" = 0 ] || fail "slots without data were read"
 [ "$(awk '/^oom_kill / { print $2 }' /proc/vmstat)" = 0 ] || fail "the OOM killer came"
 exit $status

@@ -220,6 +220,7 @@ VSWAP_TEST(vswap_paths, uffd_move_huge)
 	const size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(nr, true), *q = map_region(nr, false);
 	int fd = open_mover(q, nr);
+	long zswap = vswap_stat("slots_zswap");
 
 	if (access(THP "enabled", W_OK))
 		SKIP(return, "no huge pages");
@@ -231,7 +232,7 @@ VSWAP_TEST(vswap_paths, uffd_move_huge)
 	for (int i = 0; i < 20 && count_swapped(p, nr) < nr; i++)
 		ask_reclaim(self->cgroup, nr * page_size);
 	ASSERT_EQ(count_swapped(p, nr), nr);
-	EXPECT_EQ(vswap_stat("slots_zswap"), 0);
+	EXPECT_LE(vswap_stat("slots_zswap"), zswap);
 	EXPECT_EQ(move_pages(fd, q, p, nr), nr);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	close(fd);

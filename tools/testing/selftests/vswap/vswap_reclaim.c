@@ -216,8 +216,11 @@ VSWAP_TEST(vswap_reclaim, huge_freed_in_part)
 
 	for (size_t i = 0; i < nr; i += per_huge)
 		madvise(p + (i + 1) * page_size, (per_huge - 1) * page_size, MADV_DONTNEED);
-	for (int i = 0; i < 20 && cgroup_read(self->cgroup, "memory.current") > bytes / 4; i++)
+	/* It may be some seconds until what was declined is tried again */
+	for (int i = 0; i < 150 && cgroup_read(self->cgroup, "memory.current") > bytes / 4; i++) {
 		ask_reclaim(self->cgroup, bytes);
+		usleep(100000);
+	}
 	EXPECT_LE(cgroup_read(self->cgroup, "memory.current"), bytes / 4);
 	EXPECT_LE(vswap_stat("slots_used"), self->slots + 4 + OWN_PAGES);
 	for (size_t i = 0; i < nr; i += per_huge)
