@@ -192,7 +192,7 @@ t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \
 t torture torture "$debug" suite "torture, debug kernel" \
 	env PREPARED=1 FLAVOR=debug TIME="${TIME:-120}" CPUS="${CPUS:-2}" "$s/torture.sh"
 t torture torture-sound "$debug" suite "torture without errors, debug kernel" \
-	env PREPARED=1 FLAVOR=debug TIME="${TIME:-90}" CPUS=4 WITHOUT=errors "$s/torture.sh"
+	env PREPARED=1 FLAVOR=debug TIME="${TIME:-60}" CPUS=4 WITHOUT=errors "$s/torture.sh"
 t kunit kunit "$debug" guest "KUnit, debug kernel" 1200 \
 	-m 1G -a zswap.enabled=1 debug kunit
 t release release "$release" guest "kselftests, release kernel" 1800 \
