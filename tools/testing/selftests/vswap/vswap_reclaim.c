@@ -236,7 +236,7 @@ VSWAP_TEST(vswap_reclaim, huge_freed_in_part)
 VSWAP_TEST(vswap_reclaim, file_gone)
 {
 	const size_t nr = PER_HUGE / page_size;
-	const int rounds = debug_few(8, 4);
+	const int rounds = 3;
 	int in_time = 0;
 
 	if (access(THP "shmem_enabled", W_OK))
@@ -718,6 +718,19 @@ VSWAP_TEST(vswap_reclaim, hopeless_random)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* Have somebody notice that the pool is too large, until it has no more than @bytes. */
+static void shrink_pool(long bytes)
+{
+	for (int i = 0; i < 600 && read_num(ZSWAP_DEBUG "pool_total_size") > bytes; i++) {
+		char *p = map_region(32, false);
+
+		fill_region(p, 32, PATTERN_QUARTER, i);
+		madvise(p, 32 * page_size, MADV_PAGEOUT);
+		munmap(p, 32 * page_size);
+		usleep(100000);
+	}
+}
+
 #define NR_CGROUPS	20
 
 /* zswap makes room where it can, and is not kept by cgroups where it can't. */
@@ -765,17 +778,10 @@ VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 	before = read_num(ZSWAP_DEBUG "pool_total_size");
 	ASSERT_GE(before, poor_pages() * page_size);
 
-	/* Make the pool too small, and have somebody notice it */
+	/* Make the pool too small */
 	written = read_num(ZSWAP_DEBUG "written_back_pages");
 	set_zswap("max_pool_percent", "1");
-	for (int i = 0; i < 600 && read_num(ZSWAP_DEBUG "pool_total_size") > limit; i++) {
-		char *q = map_region(32, false);
-
-		fill_region(q, 32, PATTERN_QUARTER, i);
-		madvise(q, 32 * page_size, MADV_PAGEOUT);
-		munmap(q, 32 * page_size);
-		usleep(100000);
-	}
+	shrink_pool(limit);
 	set_zswap("max_pool_percent", "20");
 	EXPECT_LE(read_num(ZSWAP_DEBUG "pool_total_size"), limit);
 	EXPECT_GE(read_num(ZSWAP_DEBUG "written_back_pages"),
@@ -824,7 +830,8 @@ static long more_stored(struct __test_metadata *_metadata,
  */
 VSWAP_TEST(vswap_reclaim, accept_threshold)
 {
-	const char *missing = disk_setup(&self->disks[0], 0, NR);
+	/* With room for what others have in the pool, too */
+	const char *missing = disk_setup(&self->disks[0], 0, NR + vswap_stat("slots_zswap"));
 	static char *held[NR_HELD];
 	long limit = pool_bytes(1);
 	char *p = map_region(CHUNK, false);
@@ -835,6 +842,8 @@ VSWAP_TEST(vswap_reclaim, accept_threshold)
 	if (limit > 256L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
 	ASSERT_EQ(disk_on(&self->disks[0], 10), 0);
+	set_zswap("max_pool_percent", "0");
+	shrink_pool(limit / 8);
 	set_zswap("max_pool_percent", "1");
 	set_zswap("accept_threshold_percent", "50");
 	EXPECT_EQ(more_stored(_metadata, self, "1", 1), NR_MORE);
