@@ -33,6 +33,8 @@ built()
 		mm/cram*.o) grep -q '^CONFIG_CRAM=y' "$config" || continue ;;
 		drivers/dax/cram.o) grep -q '^CONFIG_DEV_DAX_CRAM=y' "$config" || continue ;;
 		mm/memory-tiers.o) grep -q '^CONFIG_NUMA=y' "$config" || continue ;;
+		mm/huge_memory.o) grep -q '^CONFIG_TRANSPARENT_HUGEPAGE=y' "$config" || continue ;;
+		mm/userfaultfd.o) grep -q '^CONFIG_USERFAULTFD=y' "$config" || continue ;;
 		mm/page_io.o | mm/swap_state.o | mm/swapfile.o | mm/vswap*.o | mm/tests/vswap*.o | \
 			mm/swap_cgroup.o)
 			grep -q '^CONFIG_SWAP=y' "$config" || continue ;;
