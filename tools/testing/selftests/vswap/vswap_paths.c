@@ -192,6 +192,21 @@ static size_t move_pages(int fd, char *q, char *p, size_t nr)
 	return done / page_size;
 }
 
+/* Move all @nr pages, which are out, and see that they are right where they are then. */
+static void move_and_check(struct __test_metadata *_metadata,
+			   struct _test_data_vswap_paths *self, int fd, char *q, char *p,
+			   size_t nr, enum pattern pattern, unsigned long seed)
+{
+	EXPECT_EQ(move_pages(fd, q, p, nr), nr);
+	EXPECT_EQ(vswap_validate_quiet(), 0);
+	/* Nobody answers for what was not moved */
+	close(fd);
+	EXPECT_EQ(check_region(q, nr, pattern, seed), nr);
+	munmap(p, nr * page_size);
+	munmap(q, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* userfaultfd moves swap entries from one place to another. */
 VSWAP_TEST(vswap_paths, uffd_move)
 {
@@ -205,13 +220,7 @@ VSWAP_TEST(vswap_paths, uffd_move)
 	ASSERT_EQ(swap_out(p, NR), NR);
 	/* Some in the swap cache, and exclusive */
 	EXPECT_EQ(check_region(p, NR / 4, PATTERN_MIXED, 6), NR / 4);
-	EXPECT_EQ(move_pages(fd, q, p, NR), NR);
-	EXPECT_EQ(vswap_validate_quiet(), 0);
-	close(fd);
-	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 6), NR);
-	munmap(p, NR * page_size);
-	munmap(q, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
+	move_and_check(_metadata, self, fd, q, p, NR, PATTERN_MIXED, 6);
 }
 
 /* ... and pages of a huge page that nothing takes: it stays in the swap cache, unmapped. */
@@ -227,19 +236,15 @@ VSWAP_TEST(vswap_paths, uffd_move_huge)
 	if (fd < 0)
 		SKIP(return, "no userfaultfd that moves");
 
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	fill_region(p, nr, PATTERN_RANDOM, 8);
 	EXPECT_GT(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), 0);
 	for (int i = 0; i < 20 && count_swapped(p, nr) < nr; i++)
 		ask_reclaim(self->cgroup, nr * page_size);
 	ASSERT_EQ(count_swapped(p, nr), nr);
 	EXPECT_LE(vswap_stat("slots_zswap"), zswap);
-	EXPECT_EQ(move_pages(fd, q, p, nr), nr);
-	EXPECT_EQ(vswap_validate_quiet(), 0);
-	close(fd);
-	EXPECT_EQ(check_region(q, nr, PATTERN_RANDOM, 8), nr);
-	munmap(p, nr * page_size);
-	munmap(q, nr * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
+	move_and_check(_metadata, self, fd, q, p, nr, PATTERN_RANDOM, 8);
 }
 #endif
 

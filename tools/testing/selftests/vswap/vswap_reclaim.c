@@ -206,6 +206,8 @@ VSWAP_TEST(vswap_reclaim, huge_freed_in_part)
 
 	if (access(THP "enabled", W_OK))
 		SKIP(return, "no huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	fill_region(p, nr, PATTERN_RANDOM, 21);
 	huge = cgroup_read_key(self->cgroup, "memory.stat", "anon_thp") / PER_HUGE;
 	EXPECT_GE(huge, 3);
@@ -241,6 +243,7 @@ VSWAP_TEST(vswap_reclaim, file_gone)
 
 	if (access(THP "shmem_enabled", W_OK))
 		SKIP(return, "no huge pages");
+	write_file(THP "defrag", "madvise");
 	for (int round = 0; round < rounds; round++) {
 		char *p = map_shmem(nr);
 		long tried, before;
@@ -248,6 +251,7 @@ VSWAP_TEST(vswap_reclaim, file_gone)
 
 		ASSERT_NE(p, NULL);
 		fill_region(p, nr, PATTERN_RANDOM, round);
+		EXPECT_GT(cgroup_read_key(self->cgroup, "memory.stat", "shmem_thp"), 0);
 		before = read_num(ZSWAP_DEBUG "reject_compress_fail");
 		pid = fork();
 		if (!pid) {
@@ -776,7 +780,7 @@ VSWAP_TEST(vswap_reclaim, shrink_past_limits)
 	ASSERT_EQ(swap_out(p, nr), nr);
 	ASSERT_GE(vswap_stat("slots_zswap"), nr);
 	before = read_num(ZSWAP_DEBUG "pool_total_size");
-	ASSERT_GE(before, poor_pages() * page_size);
+	ASSERT_GT(before, 3 * limit / 2);
 
 	/* Make the pool too small */
 	written = read_num(ZSWAP_DEBUG "written_back_pages");

@@ -590,7 +590,10 @@ static inline long pool_bytes(int percent)
 	       page_size;
 }
 
-/* So many pages of PATTERN_POOR, each a page of the pool, fill one percent half as much again. */
+/*
+ * How many pages of PATTERN_POOR, each of which takes a page of the pool, are half as much
+ * again as zswap may have with one percent of the memory.
+ */
 static inline size_t poor_pages(void)
 {
 	return pool_bytes(1) / page_size * 3 / 2;
