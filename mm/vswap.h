@@ -70,6 +70,12 @@ static inline const char *zswap_check_entry(const struct zswap_entry *entry,
 static inline void zswap_read_counts(struct zswap_counts *counts) {}
 #endif
 
+/*
+ * So many clusters with too little room in one piece are tried for a large folio before
+ * it gets a new one. Preemption is off meanwhile.
+ */
+#define VSWAP_MAX_TRIES	16
+
 #ifdef CONFIG_VSWAP
 
 enum vswap_mode {

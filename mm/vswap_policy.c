@@ -479,18 +479,11 @@ EXPORT_SYMBOL_GPL(vswap_free_pages);
  */
 long vswap_device_room(struct mem_cgroup *memcg)
 {
-	long nr = get_nr_device_swap_pages();
+	long nr = swap_nr_free_slots(SWAPFILE_CLUSTER);
 
-	/*
-	 * While a device is being switched off, the number is less by all that
-	 * is in use there, although others still have free slots: some.
-	 */
-	if (nr <= 0 && !swap_has_free_slots())
-		return 0;
-	if (!mem_cgroup_zswap_writeback_enabled(memcg))
+	if (!nr || !mem_cgroup_zswap_writeback_enabled(memcg))
 		return 0;
 
-	nr = clamp(nr, 1L, (long)SWAPFILE_CLUSTER);
 	return max(mem_cgroup_swap_margin(memcg, nr), 0L);
 }
 

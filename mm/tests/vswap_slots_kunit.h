@@ -504,6 +504,50 @@ static void vswap_test_slots_apart(struct kunit *test)
 	vswap_test_slots_free(test, folio);
 }
 
+/* Two folios that fill a cluster leave their slots in use, all but one each. */
+static void vswap_test_fragment(struct kunit *test, unsigned int order,
+				swp_entry_t *entries)
+{
+	for (int i = 0; i < 2; i++) {
+		struct folio *folio = vswap_test_folio(test, order);
+
+		entries[i] = folio->swap;
+		KUNIT_ASSERT_EQ(test, folio_dup_swap(folio, NULL), 0);
+		vswap_test_free(folio);
+	}
+	for (int i = 0; i < 2; i++)
+		swap_put_entries_direct(entries[i], 1);
+}
+
+/* A large folio gets a new cluster before all have been tried that have no room for it. */
+static void vswap_test_slots_fragmented(struct kunit *test)
+{
+	static swp_entry_t entries[2 * VSWAP_MAX_TRIES + 8][2];
+	const unsigned int order = SWAP_NR_ORDERS > 2 ? SWAP_NR_ORDERS - 2 : 0;
+	unsigned long tried;
+	struct folio *folio;
+
+	if (!order)
+		kunit_skip(test, "large folios are split before swapping");
+
+	for (int i = 0; i < ARRAY_SIZE(entries); i++)
+		vswap_test_fragment(test, order, entries[i]);
+	tried = list_count_nodes(&vswap_info->frag_clusters[order]);
+	folio = vswap_test_folio(test, order);
+	KUNIT_EXPECT_TRUE(test, folio_test_swapcache(folio));
+	tried = list_count_nodes(&vswap_info->frag_clusters[order]) - tried;
+	KUNIT_EXPECT_GT(test, tried, 0);
+	KUNIT_EXPECT_LE(test, tried, VSWAP_MAX_TRIES + 1);
+	vswap_test_free(folio);
+
+	for (int i = 0; i < ARRAY_SIZE(entries); i++) {
+		for (int j = 0; j < 2; j++) {
+			entries[i][j].val++;
+			swap_put_entries_direct(entries[i][j], (1 << order) - 1);
+		}
+	}
+}
+
 static struct kunit_case vswap_slots_test_cases[] = {
 	KUNIT_CASE(vswap_test_slot_words),
 	KUNIT_CASE(vswap_test_slots_join),
@@ -519,6 +563,7 @@ static struct kunit_case vswap_slots_test_cases[] = {
 	KUNIT_CASE(vswap_test_slots_io_failed),
 	KUNIT_CASE(vswap_test_slots_read_again),
 	KUNIT_CASE(vswap_test_slots_apart),
+	KUNIT_CASE(vswap_test_slots_fragmented),
 	{}
 };
 
