@@ -265,7 +265,8 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	if (declined < VSWAP_OFF_LRU)
 		return;
 	size = vswap_nr_anon(memcg, nid);
-	took = now - READ_ONCE(trial->since);
+	/* Others may have begun the next trial meanwhile */
+	took = max((long)(now - READ_ONCE(trial->since)), 0L);
 	all = last ? size + min(size, VSWAP_LAST_TURN) : size;
 	if (declined < all + VSWAP_OFF_LRU)
 		return;
