@@ -100,6 +100,8 @@ done
 for f in "${files[@]}"; do
 	args+=(-drive "file=$f,if=virtio,format=raw,cache=unsafe")
 done
+# KUnit tests would run in every boot of a kernel that has them.
+[ "$job" = kunit ] || append="kunit.enable=0 $append"
 # While the clock is still jiffies, the clocksource watchdog waits for another CPU with
 # interrupts off and so without a timeout. That is for ever if this CPU waits in
 # stop_machine(), for a better clock to be switched to; seen in boots on a busy host.

@@ -15,7 +15,7 @@ long="bisect"
 
 # What takes ten minutes and more on the debug kernel, and what goes the same ways with
 # either kind of LRU
-long_debug="skip=vswap_headroom,vswap_isolation"
+long_debug="skip=vswap_headroom"
 lru_alike="skip=vswap_backends,vswap_error,vswap_io_matrix,vswap_knobs,vswap_overcommit,vswap_swapon"
 
 tests=${TESTS:-$usual}
@@ -182,9 +182,6 @@ t debug debug-1 "$debug" guest "kselftests, debug kernel, 1 of 2" 3600 \
 	-m 640M -a "shard=1/2 $long_debug" debug kselftest
 t debug debug-2 "$debug" guest "kselftests, debug kernel, 2 of 2" 3600 \
 	-m 640M -a "shard=2/2 $long_debug" debug kselftest
-# Of what is left out above the only one that needs fault injection
-t debug debug-spoilt "$debug" guest "isolation, debug kernel" 900 \
-	-m 640M -a "only=vswap_isolation variant=spoilt" debug kselftest
 t "debug cram" debug-cram "$debug" suite "compressed RAM, debug kernel" \
 	env PREPARED=1 "$s/cram.sh" -t $((scale * 1800)) debug
 t debug debug-oom "$debug" guest "OOM, debug kernel" 1800 \

@@ -18,7 +18,9 @@ surroundings()
 {
 	find /sys/fs/cgroup -mindepth 1 -type d
 	awk 'NR > 1 { print $1, $2, $3 }' /proc/swaps
-	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* /sys/kernel/mm/ksm/run \
+	grep -H . /sys/kernel/mm/vswap/* /sys/module/zswap/parameters/* \
+		/sys/kernel/mm/ksm/run /sys/kernel/mm/ksm/pages_to_scan \
+		/sys/kernel/mm/ksm/sleep_millisecs \
 		/sys/kernel/mm/transparent_hugepage/*enabled \
 		/sys/kernel/mm/transparent_hugepage/hugepages-*/*enabled \
 		/sys/kernel/mm/lru_gen/enabled /proc/sys/vm/* \
@@ -60,8 +62,9 @@ run()
 scan_for_leaks()
 {
 	[ -w /sys/kernel/debug/kmemleak ] || return 0
-	for _ in 1 2; do
-		sleep 6
+	for age in 0 6; do
+		# What is younger than five seconds is not told
+		sleep $age
 		# It switches itself off when it has no memory
 		echo scan >/sys/kernel/debug/kmemleak || { echo "not ok no leaks"; rc=1; return 0; }
 	done
