@@ -510,9 +510,15 @@ static void vswap_test_fragment(struct kunit *test, unsigned int order,
 {
 	for (int i = 0; i < 2; i++) {
 		struct folio *folio = vswap_test_folio(test, order);
+		struct swap_cluster_info *ci;
 
 		entries[i] = folio->swap;
 		KUNIT_ASSERT_EQ(test, folio_dup_swap(folio, NULL), 0);
+		/* All zeroes, which need no other place */
+		ci = swap_cluster_get_and_lock(folio);
+		for (int j = 0; j < 1 << order; j++)
+			__swap_table_set_zero(ci, swp_cluster_offset(folio->swap) + j);
+		swap_cluster_unlock(ci);
 		vswap_test_free(folio);
 	}
 	for (int i = 0; i < 2; i++)
@@ -522,7 +528,7 @@ static void vswap_test_fragment(struct kunit *test, unsigned int order,
 /* A large folio gets a new cluster before all have been tried that have no room for it. */
 static void vswap_test_slots_fragmented(struct kunit *test)
 {
-	static swp_entry_t entries[2 * VSWAP_MAX_TRIES + 8][2];
+	static swp_entry_t entries[VSWAP_MAX_TRIES + 8][2];
 	const unsigned int order = SWAP_NR_ORDERS > 2 ? SWAP_NR_ORDERS - 2 : 0;
 	unsigned long tried;
 	struct folio *folio;
@@ -563,7 +569,7 @@ static struct kunit_case vswap_slots_test_cases[] = {
 	KUNIT_CASE(vswap_test_slots_io_failed),
 	KUNIT_CASE(vswap_test_slots_read_again),
 	KUNIT_CASE(vswap_test_slots_apart),
-	KUNIT_CASE(vswap_test_slots_fragmented),
+	KUNIT_CASE_SLOW(vswap_test_slots_fragmented),
 	{}
 };
 

@@ -91,19 +91,36 @@ static inline int cgroup_no_room(const char *cgroup)
 	return err ?: cgroup_write(cgroup, "memory.max", text);
 }
 
-/*
- * Out and in for @rounds times, in a child of one of @nr, whose exit status tells
- * whether the data was right.
- */
-static inline void fork_load(int nr, int rounds, size_t pages, enum pattern pattern)
+/* Wait until a node has that many pages, false if that does not happen. */
+static inline bool wait_stored(int node, long pages)
 {
+	for (int i = 0; i < 60000; i++) {
+		if (read_node(node, "stored_pages") >= pages)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/*
+ * Out and in for @rounds times at least, and until wait_load() is called with what is
+ * returned, in each of @nr children, whose exit status tells whether the data was right.
+ */
+static inline int fork_load(int nr, int rounds, size_t pages, enum pattern pattern)
+{
+	int go_on[2];
+
+	/* Closed by its last writer when they are to stop */
+	if (pipe2(go_on, O_NONBLOCK))
+		return -1;
 	for (int i = 0; i < nr; i++) {
-		char *p;
+		char *p, c;
 
 		if (fork())
 			continue;
+		close(go_on[1]);
 		p = map_region(pages, false);
-		for (int n = 0; n < rounds; n++) {
+		for (int n = 0; n < rounds || read(go_on[0], &c, 1) < 0; n++) {
 			fill_region(p, pages, pattern, 1000 * i + n);
 			madvise(p, pages * page_size, MADV_PAGEOUT);
 			if (check_region(p, pages, pattern, 1000 * i + n) != pages)
@@ -111,13 +128,16 @@ static inline void fork_load(int nr, int rounds, size_t pages, enum pattern patt
 		}
 		_exit(0);
 	}
+	close(go_on[0]);
+	return go_on[1];
 }
 
 /* How many of @nr children were not content? */
-static inline int wait_load(int nr)
+static inline int wait_load(int go_on, int nr)
 {
 	int status, failed = 0;
 
+	close(go_on);
 	while (nr--) {
 		if (wait(&status) < 0 || status)
 			failed++;

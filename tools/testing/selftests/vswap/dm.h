@@ -34,6 +34,15 @@ static inline int dm_call(unsigned long cmd, struct dm_request *req,
 	return err;
 }
 
+/* Have I/O wait, or go on, by the table that was loaded last. */
+static inline int dm_hold(bool hold)
+{
+	struct dm_request req = {};
+
+	return dm_call(DM_DEV_SUSPEND, &req, hold ? DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG |
+		       DM_SKIP_LOCKFS_FLAG : 0);
+}
+
 /*
  * Put a table over @below in place. @failing is what fails: "error_reads",
  * "error_writes", or NULL for nothing.
@@ -56,13 +65,7 @@ static inline int dm_table(struct disk *below, const char *failing)
 	if (err)
 		return err;
 
-	memset(&req, 0, sizeof(req));
-	err = dm_call(DM_DEV_SUSPEND, &req, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG |
-		      DM_SKIP_LOCKFS_FLAG);
-	if (err)
-		return err;
-	memset(&req, 0, sizeof(req));
-	return dm_call(DM_DEV_SUSPEND, &req, 0);
+	return dm_hold(true) ?: dm_hold(false);
 }
 
 /* Switch off what is on, and take the device away; an error if that can't be done. */

@@ -7,6 +7,7 @@
 #ifndef _VSWAP_FAULT_H
 #define _VSWAP_FAULT_H
 
+#include "../kselftest.h"
 #include "disk.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
@@ -14,7 +15,51 @@
 #define FAIL_REQUEST	"/sys/kernel/debug/fail_make_request/"
 #define FAIL_DECOMPRESS	ZSWAP_DEBUG "fail_decompress/"
 
+/* What tests set there; nothing fails by probability while the others are put back */
+static const char * const fault_knobs[] = {
+	"probability", "task-filter", "times", "interval", "require-start", "require-end",
+	"verbose", "verbose_ratelimit_interval_ms", "ignore-gfp-wait", "ignore-gfp-highmem",
+	"min-order",
+};
+
+#define NR_FAULT_KNOBS	ARRAY_SIZE(fault_knobs)
+
+static pid_t fault_pid;
 static int fail_fd = -1;
+
+/* Remember what they are set to, or put it back. */
+static inline void fault_keep(bool save)
+{
+	static const char * const dirs[] = {
+		FAILSLAB, FAIL_PAGE, FAIL_REQUEST, FAIL_DECOMPRESS,
+	};
+	static char values[4][NR_FAULT_KNOBS][32];
+	char path[128];
+
+	for (size_t i = 0; i < 4 * NR_FAULT_KNOBS; i++) {
+		char *value = values[i / NR_FAULT_KNOBS][i % NR_FAULT_KNOBS];
+
+		snprintf(path, sizeof(path), "%s%s", dirs[i / NR_FAULT_KNOBS],
+			 fault_knobs[i % NR_FAULT_KNOBS]);
+		if (save)
+			read_file(path, value, sizeof(values[0][0]));
+		else if (value[0])
+			write_file(path, value);
+	}
+}
+
+/* As in knobs.h, for the program as a whole: tests are children that _exit(). */
+__attribute__((constructor)) static void save_faults(void)
+{
+	fault_pid = getpid();
+	fault_keep(true);
+}
+
+__attribute__((destructor)) static void restore_faults(void)
+{
+	if (getpid() == fault_pid)
+		fault_keep(false);
+}
 
 /* For this task: a child has to do it again. */
 static inline void fail_open(void)
@@ -104,6 +149,59 @@ static inline void fail_slab(bool fail)
 	write_file(FAILSLAB "task-filter", fail ? "Y" : "N");
 	if (fail)
 		write_file(FAILSLAB "probability", "100");
+}
+
+/* Where a function of the kernel begins, and the next one, 0 if it is not known. */
+static inline unsigned long find_function(const char *function, unsigned long *end)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	unsigned long start = 0, addr;
+	char line[1024], name[128];
+
+	*end = 0;
+	while (f && !*end && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx %*c %127s", &addr, name) != 2)
+			continue;
+		if (start && addr > start)
+			*end = addr;
+		else if (!strcmp(name, function))
+			start = addr;
+	}
+	if (f)
+		fclose(f);
+	return *end ? start : 0;
+}
+
+/*
+ * Let all pages fail that this task allocates in a function of the kernel, or in what
+ * that calls, until it is NULL; after fault_setup(). A function that is called from its
+ * own file only may have been inlined. Why not, if that can't be.
+ */
+static inline const char *fail_pages_in(const char *function)
+{
+	unsigned long start = 0, end = -1UL;
+	char text[32];
+
+	if (access(FAIL_PAGE "require-start", W_OK))
+		return "no fault injection by CONFIG_FAULT_INJECTION_STACKTRACE_FILTER";
+	write_file(FAIL_PAGE "probability", "0");
+	if (function) {
+		start = find_function(function, &end);
+		if (!start)
+			return "the function is not in /proc/kallsyms";
+	}
+	/* fail-nth goes by them, too */
+	snprintf(text, sizeof(text), "%#lx", start);
+	write_file(FAIL_PAGE "require-start", text);
+	snprintf(text, sizeof(text), "%#lx", end);
+	write_file(FAIL_PAGE "require-end", text);
+	write_file(FAIL_PAGE "times", "-1");
+	write_file(FAIL_PAGE "interval", "1");
+	write_file(FAIL_PAGE "task-filter", function ? "Y" : "N");
+	write_file("/proc/self/make-it-fail", function ? "1" : "0");
+	if (function)
+		write_file(FAIL_PAGE "probability", "100");
+	return NULL;
 }
 
 static inline void fail_decompress_no_more(void)

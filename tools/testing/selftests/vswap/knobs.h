@@ -26,6 +26,8 @@ static const char * const knobs[] = {
 	THP "khugepaged/max_ptes_swap",
 	ZSWAP_PARAM "compressor",
 	"/sys/kernel/mm/ksm/run",
+	"/sys/kernel/mm/ksm/pages_to_scan",
+	"/sys/kernel/mm/ksm/sleep_millisecs",
 	"/sys/kernel/mm/lru_gen/enabled",
 	"/proc/sys/vm/page-cluster",
 	"/proc/sys/vm/overcommit_memory",

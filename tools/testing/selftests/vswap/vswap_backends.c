@@ -185,13 +185,18 @@ static long wait_discards(struct disk *disk, long nr)
 VSWAP_TEST(vswap_backends, contents)
 {
 	char *p = map_region(NR, false);
+	long in;
 
 	for (int i = 0; i < 2; i++) {
 		fill_region(p, NR, PATTERN_MIXED, i);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		EXPECT_GE(vswap_stat("slots_device"), NR / 4);
 		EXPECT_GE(disk_used(&self->disk), NR / 4);
+		/* Read it from the device, not from the swap cache */
+		drop_swap_cache(self->cgroup, NR);
+		in = vm_events("pswpin");
 		EXPECT_EQ(check_region(p, NR, PATTERN_MIXED, i), NR);
+		EXPECT_GE(vm_events("pswpin"), in + NR / 4);
 	}
 	ASSERT_EQ(swap_out(p, NR), NR);
 	munmap(p, NR * page_size);
@@ -233,16 +238,31 @@ VSWAP_TEST(vswap_backends, huge)
 {
 	size_t nr = 2 * (2UL << 20) / page_size;
 	char *p = map_region(nr, true);
+	long out, split, in;
 
 	if (access(THP, F_OK))
 		SKIP(return, "no transparent huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	for (int i = 0; i < 2; i++) {
 		fill_region(p, nr, PATTERN_RANDOM, 7 + i);
+		ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"),
+			  nr * page_size);
+		out = vm_events("thp_swpout");
+		split = vswap_stat("slots_split");
 		ASSERT_EQ(swap_out(p, nr), nr);
-		/* Read it from the device, not from the swap cache */
-		for (int n = 0; n < 8; n++)
-			cgroup_write(self->cgroup, "memory.reclaim", "2M");
+		EXPECT_EQ(vm_events("thp_swpout"), out + 2);
+		/* Where slots that follow each other may lie apart, none goes to one range */
+		if (variant->kind == KIND_FILE)
+			EXPECT_EQ(vswap_stat("slots_split"), split + 2);
+		if (variant->kind != KIND_FILE && !i)
+			EXPECT_LT(vswap_stat("slots_split"), split + 2);
+		drop_swap_cache(self->cgroup, nr);
+		in = vm_events("pswpin");
 		EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 7 + i), nr);
+		EXPECT_GE(vm_events("pswpin"), in + nr / 2);
+		/* They come back as small pages */
+		madvise(p, nr * page_size, MADV_DONTNEED);
 	}
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -251,10 +271,14 @@ VSWAP_TEST(vswap_backends, huge)
 VSWAP_TEST(vswap_backends, swapoff)
 {
 	char *p = map_region(NR, false);
+	long in;
 
 	fill_region(p, NR, PATTERN_ANY, 6);
 	ASSERT_EQ(swap_out(p, NR), NR);
+	drop_swap_cache(self->cgroup, NR);
+	in = vm_events("pswpin");
 	EXPECT_EQ(disk_off(&self->disk), 0);
+	EXPECT_GE(vm_events("pswpin"), in + NR / 2);
 	EXPECT_EQ(vswap_stat("slots_device"), 0);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_ANY, 6), NR);

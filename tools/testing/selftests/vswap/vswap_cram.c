@@ -99,10 +99,17 @@ VSWAP_TEST(vswap_cram, huge)
 {
 	size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(nr, true);
+	long out = read_num(FOLIO_2M "stats/zswpout");
 
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	ASSERT_EQ(write_sim(1, "delay_us", 20), 0);
 	fill_region(p, nr, PATTERN_RANDOM, 1);
+	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(read_num(FOLIO_2M "stats/zswpout"), out + 1);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 1), nr);
 	munmap(p, nr * page_size);
@@ -137,13 +144,17 @@ VSWAP_TEST(vswap_cram, capacity)
 /* Many at a time, of all kinds, with no room to spare. */
 VSWAP_TEST(vswap_cram, load)
 {
+	int go_on;
+
 	ASSERT_EQ(write_sim(1, "capacity_bytes", NR / 4 * page_size), 0);
 	ASSERT_EQ(write_sim(2, "capacity_bytes", NR / 4 * page_size), 0);
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-	fork_load(4, debug_few(4, 2), NR / 2, PATTERN_ANY);
+	go_on = fork_load(4, debug_few(4, 2), NR / 2, PATTERN_ANY);
+	ASSERT_GE(go_on, 0);
 	/* It may take a while until they come to swap out */
-	for (int i = 0; i < 20 || (i < 1200 && read_node(1, "stored") <= 0); i++) {
+	EXPECT_TRUE(wait_stored(1, 1));
+	for (int i = 0; i < 20; i++) {
 		write_sim(1, "refuse", i % 2);
 		write_sim(2, "refuse", i / 2 % 2);
 		usleep(50000);
@@ -151,7 +162,8 @@ VSWAP_TEST(vswap_cram, load)
 	/* More than one of them has room for */
 	write_sim(1, "refuse", 0);
 	write_sim(2, "refuse", 0);
-	EXPECT_EQ(wait_load(4), 0);
+	EXPECT_TRUE(wait_stored(2, 1));
+	EXPECT_EQ(wait_load(go_on, 4), 0);
 	EXPECT_GT(read_node(1, "stored"), 0);
 	EXPECT_GT(read_node(2, "stored"), 0);
 	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
@@ -378,9 +390,13 @@ static void poison_evicted(struct __test_metadata *_metadata, long slots)
 /* To a disk, */
 VSWAP_TEST(vswap_cram, poison_writeback)
 {
+	long written;
+
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	written = vm_events("zswpwb");
 	poison_evicted(_metadata, self->slots);
+	EXPECT_GE(vm_events("zswpwb"), written + NR - 17);
 }
 
 /* and without one. */
@@ -467,13 +483,16 @@ VSWAP_TEST(vswap_cram, evacuate)
 /* ... under load. */
 VSWAP_TEST(vswap_cram, evacuate_load)
 {
-	fork_load(3, debug_few(5, 3), NR / 2, PATTERN_ANY);
-	usleep(200000);
+	int go_on = fork_load(3, 1, NR / 2, PATTERN_ANY);
+
+	ASSERT_GE(go_on, 0);
+	/* It has pages when it goes, and would get more */
+	EXPECT_TRUE(wait_stored(1, NR / 4));
 	EXPECT_EQ(write_sim(1, "registered", 0), 0);
-	usleep(200000);
+	EXPECT_TRUE(wait_stored(2, NR / 4));
 	EXPECT_EQ(write_sim(2, "registered", 0), 0);
 	EXPECT_EQ(direct_pages(), 0);
-	EXPECT_EQ(wait_load(3), 0);
+	EXPECT_EQ(wait_load(go_on, 3), 0);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);
 }

@@ -52,13 +52,20 @@ VSWAP_TEST(vswap_cxl, store)
 {
 	size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(NR, false), *q = map_region(nr, true);
+	long out = read_num(FOLIO_2M "stats/zswpout");
 
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	EXPECT_EQ(read_node(self->node, "capacity_bytes"),
 		  read_node(self->node, "advertised_bytes"));
 	fill_region(p, NR, PATTERN_QUARTER, 1);
 	fill_region(q, nr, PATTERN_RANDOM, 1);
+	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	ASSERT_EQ(swap_out(q, nr), nr);
+	EXPECT_EQ(read_num(FOLIO_2M "stats/zswpout"), out + 1);
 	EXPECT_GE(read_node(self->node, "stored_pages"), NR + nr);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 1), NR);
 	EXPECT_EQ(check_region(q, nr, PATTERN_RANDOM, 1), nr);
@@ -73,6 +80,7 @@ VSWAP_TEST(vswap_cxl, store)
 VSWAP_TEST(vswap_cxl, writeback)
 {
 	char *p = map_region(NR, false);
+	long in;
 
 	ASSERT_EQ(disk_setup(&self->disk, 0, 8 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
@@ -83,7 +91,12 @@ VSWAP_TEST(vswap_cxl, writeback)
 	/* The limit makes those go that are there */
 	zswap_write_back(self->cgroup, NR / 2);
 	EXPECT_GE(disk_used(&self->disk), NR / 2);
+	/* From there, not from the swap cache */
+	wait_writeback();
+	drop_swap_cache(self->cgroup, NR);
+	in = vm_events("pswpin");
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
+	EXPECT_GE(vm_events("pswpin"), in + NR / 4);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
@@ -91,10 +104,10 @@ VSWAP_TEST(vswap_cxl, writeback)
 /* The driver is unbound under load, and bound again. */
 VSWAP_TEST(vswap_cxl, unbind)
 {
-	char *p;
+	int go_on = fork_load(3, 1, NR / 2, PATTERN_ANY);
+	char *p = map_region(NR, false);
 
-	fork_load(3, debug_few(5, 3), NR / 2, PATTERN_ANY);
-	p = map_region(NR, false);
+	ASSERT_GE(go_on, 0);
 	fill_region(p, NR, PATTERN_RANDOM, 3);
 	for (int i = 0; i < 3; i++) {
 		ASSERT_EQ(swap_out(p, NR), NR);
@@ -105,7 +118,7 @@ VSWAP_TEST(vswap_cxl, unbind)
 		EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
 		ASSERT_EQ(dax_bind(self->dax), 0);
 	}
-	EXPECT_EQ(wait_load(3), 0);
+	EXPECT_EQ(wait_load(go_on, 3), 0);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(vswap_stat("lost"), 0);

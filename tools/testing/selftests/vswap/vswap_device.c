@@ -2,7 +2,6 @@
 /* Virtual slots whose data is on a device. */
 #include <sys/prctl.h>
 #include <sys/time.h>
-#include <time.h>
 #include "../kselftest_harness.h"
 #include "disk.h"
 #include "knobs.h"
@@ -60,6 +59,22 @@ static void page_out(char *p, size_t nr)
 	}
 }
 
+/* Check a region of which @on_disk pages are to be read from there, not from the swap cache. */
+static void check_on_disk(struct __test_metadata *_metadata, const char *cgroup, char *p,
+			  size_t nr, enum pattern pattern, unsigned long seed, long on_disk)
+{
+	long in;
+
+	drop_swap_cache(cgroup, nr);
+	in = vm_events("pswpin");
+	EXPECT_EQ(check_region(p, nr, pattern, seed), nr);
+	in = vm_events("pswpin") - in;
+	/* One in a CPU's batch for the LRU lists can't be dropped */
+	EXPECT_GE(in, on_disk - OWN_PAGES) {
+		TH_LOG("%ld of %ld read from disks", in, on_disk);
+	}
+}
+
 /* What zswap has no room for goes to the disk, and only that. */
 VSWAP_TEST(vswap_device, fallback)
 {
@@ -76,7 +91,7 @@ VSWAP_TEST(vswap_device, fallback)
 	EXPECT_EQ(disk_used(&self->disk[0]), NR);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.current"), NR * page_size);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.peak"), NR * page_size);
-	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	check_on_disk(_metadata, self->cgroup, p, NR, PATTERN_RANDOM, 1, NR);
 	EXPECT_EQ(check_region(q, NR, PATTERN_MIXED, 1), NR);
 	munmap(p, 2 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -111,7 +126,7 @@ VSWAP_TEST(vswap_device, incompressible)
 	EXPECT_LE(cgroup_read_key(self->cgroup, "memory.stat", incomp),
 		  OWN_PAGES * page_size);
 	EXPECT_GE(vswap_stat("slots_zswap"), NR / 2);
-	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 20), NR);
+	check_on_disk(_metadata, self->cgroup, p, NR, PATTERN_RANDOM, 20, NR - OWN_PAGES);
 	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 20), NR);
 	munmap(p, 2 * NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -122,9 +137,14 @@ VSWAP_TEST(vswap_device, part_of_room)
 {
 	const size_t nr = 4UL * (2 << 20) / page_size;
 	char *p = map_region(nr, true), max[32];
-	long fails;
+	long fails, split = vm_events("thp_swpout_fallback");
 
+	if (access(THP, F_OK))
+		SKIP(return, "no transparent huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	fill_region(p, nr, PATTERN_RANDOM, 24);
+	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "1M"), 0);
 	/* So close to a limit, zswap keeps nothing as it is */
 	snprintf(max, sizeof(max), "%ld",
@@ -135,6 +155,7 @@ VSWAP_TEST(vswap_device, part_of_room)
 		drop_swap_cache(self->cgroup, nr);
 	fails = read_num(ZSWAP_DEBUG "reject_compress_fail") - fails;
 	EXPECT_GE(cgroup_read(self->cgroup, "memory.swap.current"), (1 << 20) - 64 * 1024);
+	EXPECT_EQ(vm_events("thp_swpout_fallback"), split + 1);
 	EXPECT_GT(fails, 0);
 	EXPECT_LE(fails, 6 * nr);
 	TH_LOG("%ld of %zu pages not compressed", fails, nr);
@@ -149,6 +170,7 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 	static const char * const files[] = { "memory.zswap.writeback", "memory.swap.max", NULL };
 	char *p = map_region(NR, false);
 	long out = vm_events("zswpout");
+	long tried = read_num(ZSWAP_DEBUG "reject_compress_fail");
 
 	fill_region(p, NR, PATTERN_RANDOM, 21);
 	for (int i = 0; i < 3; i++) {
@@ -161,6 +183,7 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 		if (files[i])
 			ASSERT_EQ(cgroup_write(self->cgroup, files[i], i ? "max" : "1"), 0);
 	}
+	EXPECT_GE(read_num(ZSWAP_DEBUG "reject_compress_fail"), tried + NR / 2);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 21), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -326,13 +349,17 @@ VSWAP_TEST(vswap_device, incompressible_has_room)
 	const long left = 128;
 	size_t nr = NR_DISK - left;
 	char *p = map_region(nr + 2 * NR, false), *q = p + nr * page_size;
+	long kept;
 
 	fill_region(p, nr, PATTERN_RANDOM, 25);
 	ASSERT_EQ(swap_out_past_zswap(p, nr), nr);
 	fill_region(q, 2 * NR, PATTERN_RANDOM, 26);
 	try_swap_out(q, 2 * NR);
+	kept = read_num(ZSWAP_DEBUG "stored_incompressible_pages");
+	TH_LOG("%ld pages are kept", kept);
+	EXPECT_GT(kept, 0);
 	/* Two may be at it at a time */
-	EXPECT_LE(read_num(ZSWAP_DEBUG "stored_incompressible_pages"), left + OWN_PAGES);
+	EXPECT_LE(kept, left + OWN_PAGES);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 25), nr);
 	EXPECT_EQ(check_region(q, 2 * NR, PATTERN_RANDOM, 26), 2 * NR);
 	munmap(p, (nr + 2 * NR) * page_size);
@@ -402,7 +429,8 @@ VSWAP_TEST(vswap_device, changing)
 			EXPECT_GE(vswap_stat("slots_device"), NR);
 		if (patterns[i] == PATTERN_ZERO || patterns[i] == PATTERN_QUARTER)
 			EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
-		EXPECT_EQ(check_region(p, NR, patterns[i], i), NR);
+		check_on_disk(_metadata, self->cgroup, p, NR, patterns[i], i,
+			      patterns[i] == PATTERN_RANDOM ? NR : 0);
 	}
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -418,7 +446,7 @@ VSWAP_TEST(vswap_device, always)
 	fill_region(p, NR, PATTERN_WORD, 1);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_GE(vswap_stat("slots_device"), NR);
-	EXPECT_EQ(check_region(p, NR, PATTERN_WORD, 1), NR);
+	check_on_disk(_metadata, self->cgroup, p, NR, PATTERN_WORD, 1, NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -430,14 +458,19 @@ VSWAP_TEST(vswap_device, huge)
 	char *p = map_region(nr, true), *q;
 	long split = vm_events("thp_split_page");
 	long pieces = vswap_stat("slots_split");
+	long out = vm_events("thp_swpout");
 
 	if (access(THP, F_OK))
 		SKIP(return, "no transparent huge pages");
+	/* The kernel starts without where there is little memory */
+	write_file(THP "defrag", "madvise");
 	past_zswap(true);
 	fill_region(p, nr, PATTERN_RANDOM, 4);
+	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(vm_events("thp_swpout"), out + 1);
 	EXPECT_EQ(vswap_stat("slots_split"), pieces);
-	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
+	check_on_disk(_metadata, self->cgroup, p, nr, PATTERN_RANDOM, 4, nr);
 	munmap(p, nr * page_size);
 
 	/* Every second page of all but the end of the disk */
@@ -449,10 +482,12 @@ VSWAP_TEST(vswap_device, huge)
 
 	p = map_region(nr, true);
 	fill_region(p, nr, PATTERN_RANDOM, 6);
+	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, nr), nr);
-	EXPECT_GT(vswap_stat("slots_split"), pieces);
+	EXPECT_EQ(vm_events("thp_swpout"), out + 2);
+	EXPECT_EQ(vswap_stat("slots_split"), pieces + 1);
 	EXPECT_EQ(vm_events("thp_split_page"), split);
-	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 6), nr);
+	check_on_disk(_metadata, self->cgroup, p, nr, PATTERN_RANDOM, 6, nr);
 	for (size_t i = 1; i < NR_DISK - nr / 2; i += 2)
 		ASSERT_TRUE(pattern_check(q + i * page_size, page_size, PATTERN_RANDOM, 5, i));
 	munmap(q, (NR_DISK - nr / 2) * page_size);
@@ -475,7 +510,7 @@ VSWAP_TEST(vswap_device, priority)
 	ASSERT_EQ(swap_out(p, nr), nr);
 	/* A page in a CPU's batch for the LRU lists may wait in the swap cache */
 	EXPECT_GE(disk_used(&self->disk[1]), NR - OWN_PAGES);
-	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 7), nr);
+	check_on_disk(_metadata, self->cgroup, p, nr, PATTERN_RANDOM, 7, nr);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -532,7 +567,7 @@ VSWAP_TEST(vswap_device, writeback)
 {
 	const size_t nr = debug_few(8, 5) * NR;
 	char *p = map_region(nr, false);
-	long pages = vm_events("zswpwb"), out, io;
+	long pages = vm_events("zswpwb"), out, io, written = 0, before;
 
 	fill_region(p, nr, PATTERN_QUARTER, 1);
 	ASSERT_EQ(swap_out(p, nr), nr);
@@ -542,21 +577,26 @@ VSWAP_TEST(vswap_device, writeback)
 
 	/* Reclaim of the compressed memory: one more megabyte than there is room */
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "1M"), 0);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0, idle = 0; i < 20 && idle < 2; i++) {
 		char *q = map_region(NR, false);
 
 		fill_region(q, NR, PATTERN_QUARTER, i);
 		try_swap_out(q, NR);
 		munmap(q, NR * page_size);
+		/* Until there is room for all that comes */
+		before = written;
+		written = vm_events("zswpwb") - pages;
+		idle = written > before ? 0 : idle + !!written;
 	}
-	EXPECT_GT(vm_events("zswpwb"), pages);
+	/* What had no room is on the disk */
+	EXPECT_GE(written, nr - 4 * (1 << 20) / page_size);
 	out = vm_events("pswpout") - out;
 	io = vm_events("nrswpout") - io;
-	TH_LOG("%ld written back, %ld pages in %ld requests",
-	       vm_events("zswpwb") - pages, out, io);
+	TH_LOG("%ld written back, %ld pages in %ld requests", written, out, io);
 	EXPECT_LE(io, out / 8);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 1), nr);
+	check_on_disk(_metadata, self->cgroup, p, nr, PATTERN_QUARTER, 1,
+		      nr - 4 * (1 << 20) / page_size);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -988,6 +1028,7 @@ VSWAP_TEST(vswap_device, swapoff_signal)
 VSWAP_TEST(vswap_device, plain)
 {
 	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
+	long in;
 
 	ASSERT_EQ(write_file(VSWAP_MODE, "never"), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 15);
@@ -998,7 +1039,10 @@ VSWAP_TEST(vswap_device, plain)
 	ASSERT_EQ(swap_out_past_zswap(q, NR), NR);
 	EXPECT_GE(vswap_stat("slots_device"), NR);
 	EXPECT_GE(disk_used(&self->disk[0]), 2 * NR);
+	drop_swap_cache(self->cgroup, 2 * NR);
+	in = vm_events("pswpin");
 	EXPECT_EQ(disk_off(&self->disk[0]), 0);
+	EXPECT_GE(vm_events("pswpin"), in + 2 * NR - OWN_PAGES);
 	EXPECT_EQ(count_swapped(p, NR), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 15), NR);
 	EXPECT_EQ(check_region(q, NR, PATTERN_RANDOM, 16), NR);
@@ -1092,6 +1136,7 @@ VSWAP_TEST(vswap_device, swapoff_twice)
 
 	fill_region(p, 8 * NR, PATTERN_RANDOM, 17);
 	ASSERT_EQ(swap_out_past_zswap(p, 8 * NR), 8 * NR);
+	drop_swap_cache(self->cgroup, 8 * NR);
 	for (int i = 0; i < 2; i++) {
 		if (!fork())
 			_exit(-disk_off(&self->disk[0]));
@@ -1156,18 +1201,17 @@ static int owners_go(int n)
 	return 0;
 }
 
-/* Out and in, with slots of whatever kind there is, for @seconds. */
-static int use_slots(int n, int seconds)
+/* Out and in, with slots of whatever kind there is, until nobody can write to @go_on. */
+static int use_slots(int n, int go_on)
 {
 	const size_t nr = NR_DISK / 8;
 	const long own = OWN_PAGES * page_size;
-	time_t end = time(NULL) + seconds;
 	char *p = map_region(nr, false);
-	char cgroup[128];
+	char cgroup[128], c;
 
 	if (!p || cgroup_enter(cgroup, sizeof(cgroup), "vswap_shared"))
 		return 1;
-	for (int round = 0; time(NULL) < end; round++) {
+	for (int round = 0; read(go_on, &c, 1) < 0; round++) {
 		/* Clean pages in the swap cache leave slots that are idle */
 		fill_region(p, nr, PATTERN_RANDOM, n + 8 * round);
 		madvise(p, nr * page_size, MADV_PAGEOUT);
@@ -1193,25 +1237,36 @@ static int use_slots(int n, int seconds)
 /* Clusters of a nearly full disk change between plain and physical slots. */
 VSWAP_TEST(vswap_device, both_kinds)
 {
-	int nr_children = 8, status, left = nr_children;
-	pid_t pids[8];
+	int nr_children = 8, status, go_on[2];
+	long end;
 
 	past_zswap(true);
+	ASSERT_EQ(write_file(VSWAP_MODE, "never"), 0);
+	ASSERT_EQ(pipe2(go_on, O_NONBLOCK), 0);
 	for (int i = 0; i < nr_children; i++) {
-		pids[i] = fork();
-		if (!pids[i])
-			_exit(use_slots(i, debug_few(12, 4)));
-	}
-	for (int i = 0; left; i++) {
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-
-		if (pid > 0) {
-			EXPECT_EQ(status, 0);
-			left--;
+		if (fork())
 			continue;
-		}
+		close(go_on[1]);
+		_exit(use_slots(i, go_on[0]));
+	}
+	/* First the one kind, then the other, then both */
+	for (int i = 0; i < 6000 && disk_used(&self->disk[0]) < NR; i++)
+		usleep(10000);
+	EXPECT_GE(disk_used(&self->disk[0]), NR);
+	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
+	for (int i = 0; i < 6000 && vswap_stat("slots_device") < NR; i++)
+		usleep(10000);
+	EXPECT_GE(vswap_stat("slots_device"), NR);
+	end = now_ms() + (run_all() ? 12000 : 4000);
+	for (int i = 0; now_ms() < end; i++) {
 		write_file(VSWAP_MODE, i % 2 ? "always" : "never");
 		usleep(20000);
+	}
+	close(go_on[1]);
+	for (int i = 0; i < nr_children; i++) {
+		ASSERT_GT(wait(&status), 0);
+		EXPECT_EQ(status, 0);
 	}
 	past_zswap(false);
 	EXPECT_EQ(disk_off(&self->disk[0]), 0);
@@ -1222,6 +1277,7 @@ VSWAP_TEST(vswap_device, both_kinds)
 VSWAP_TEST(vswap_device, swapoff_race)
 {
 	int nr_children = 3, status, go_on[2];
+	long moved = vswap_stat("unused");
 	char c;
 
 	/* Closed by its last writer when they are to stop */
@@ -1240,7 +1296,7 @@ VSWAP_TEST(vswap_device, swapoff_race)
 		}
 		_exit(0);
 	}
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < (run_all() ? 12 : 6); i++) {
 		past_zswap(i % 3);
 		usleep(100000);
 		ASSERT_EQ(disk_on(&self->disk[1 - i % 2], 10), 0);
@@ -1251,6 +1307,7 @@ VSWAP_TEST(vswap_device, swapoff_race)
 		ASSERT_GT(wait(&status), 0);
 		EXPECT_EQ(status, 0);
 	}
+	EXPECT_GT(vswap_stat("unused"), moved);
 	disk_off(&self->disk[0]);
 	disk_off(&self->disk[1]);
 	EXPECT_LE(wait_slots(self->slots), self->slots);

@@ -52,6 +52,7 @@ FIXTURE_TEARDOWN(vswap_error)
 	EXPECT_EQ(disk_remove(&self->below), 0);
 	write_file(FOLIO_64K "enabled", "never");
 	past_zswap(false);
+	cgroup_write(self->cgroup, "memory.swap.max", "max");
 	cgroup_leave(self->cgroup);
 }
 
@@ -68,6 +69,7 @@ VSWAP_TEST(vswap_error, write)
 {
 	char *p = map_region(NR, false);
 	long errors = vswap_stat("write_error");
+	long reads;
 
 	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
 	past_zswap(true);
@@ -79,11 +81,50 @@ VSWAP_TEST(vswap_error, write)
 
 	ASSERT_EQ(dm_table(&self->below, NULL), 0);
 	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(vswap_stat("slots_device"), NR);
+	drop_swap_cache(self->cgroup, NR);
 	errors = vswap_stat("write_error");
+	reads = vm_events("pswpin");
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	EXPECT_GT(vm_events("pswpin"), reads);
 	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(vswap_stat("slots_device"), NR);
 	EXPECT_EQ(vswap_stat("write_error"), errors);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
+	munmap(p, NR * page_size);
+	nothing_left(_metadata, self->slots);
+}
+
+/*
+ * What there are no slots for stays, and is no error. Each page is tried once: from then
+ * on it is in the swap cache, where nobody but reclaim looks for it.
+ */
+VSWAP_TEST(vswap_error, no_slots)
+{
+	const long taken = vswap_stat("slots_taken"), fail = vswap_stat("slots_fail");
+	const long declined = vswap_stat("declined"), errors = vswap_stat("write_error");
+	const long cached = vswap_stat("slots_cached");
+	char *p = map_region(NR, false), max[32];
+
+	snprintf(max, sizeof(max), "%zu", NR / 4 * page_size);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", max), 0);
+	past_zswap(true);
+	fill_region(p, NR, PATTERN_RANDOM, 7);
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(vswap_stat("slots_taken"), taken + NR / 4);
+	EXPECT_EQ(vswap_stat("slots_fail"), fail + NR - NR / 4);
+	EXPECT_EQ(vswap_stat("declined"), declined + NR - NR / 4);
+	EXPECT_EQ(vswap_stat("slots_device"), NR / 4);
+	EXPECT_EQ(vswap_stat("slots_cached"), cached + NR - NR / 4);
+	EXPECT_EQ(vswap_stat("write_error"), errors);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 7), NR);
+
+	/* They can go as soon as there are some */
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "max"), 0);
+	EXPECT_EQ(swap_out(p, NR), NR);
+	EXPECT_EQ(vswap_stat("slots_device"), NR);
+	EXPECT_EQ(vswap_stat("slots_fail"), fail + NR - NR / 4);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 7), NR);
 	munmap(p, NR * page_size);
 	nothing_left(_metadata, self->slots);
 }
@@ -92,11 +133,14 @@ VSWAP_TEST(vswap_error, write)
 VSWAP_TEST(vswap_error, write_elsewhere)
 {
 	char *p = map_region(NR, false);
+	long errors = vswap_stat("write_error");
 
 	ASSERT_EQ(dm_table(&self->below, "error_writes"), 0);
 	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 2);
 	try_swap_out(p, NR);
+	EXPECT_GT(vswap_stat("write_error"), errors);
+	EXPECT_GE(disk_used(&self->disk), NR / 2);
 	ASSERT_EQ(disk_on(&self->other, 20), 0);
 	for (int i = 0; i < 100 && disk_used(&self->other) < NR / 2; i++) {
 		EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 2), NR);
@@ -113,12 +157,14 @@ VSWAP_TEST(vswap_error, write_elsewhere)
 VSWAP_TEST(vswap_error, read)
 {
 	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
-	long errors = vswap_stat("read_error");
+	long errors = vswap_stat("read_error"), stored = vswap_stat("slots_zswap");
 
 	fill_region(p, NR, PATTERN_RANDOM, 3);
 	fill_region(q, NR, PATTERN_QUARTER, 3);
 	ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
 	ASSERT_EQ(swap_out(q, NR), NR);
+	ASSERT_EQ(vswap_stat("slots_device"), NR);
+	ASSERT_EQ(vswap_stat("slots_zswap"), stored + NR);
 	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(touch(p + NR / 2 * page_size), SIGBUS);
@@ -135,7 +181,7 @@ VSWAP_TEST(vswap_error, read)
 }
 
 /* Out and in again and again: a page may not be to be read, but never is wrong. */
-static int load(int seed)
+static int load(const char *cgroup, int seed)
 {
 	const int rounds = debug_few(20, 5);
 	char *p = map_region(NR, false);
@@ -144,6 +190,8 @@ static int load(int seed)
 		past_zswap(n % 4);
 		fill_region(p, NR, PATTERN_ANY, seed + n);
 		madvise(p, NR * page_size, MADV_PAGEOUT);
+		/* Or they would be found in the swap cache, and none be read */
+		drop_swap_cache(cgroup, NR);
 		if (count_failed(p, NR, PATTERN_ANY, seed + n) < 0)
 			return 1;
 		madvise(p, NR * page_size, MADV_DONTNEED);
@@ -154,7 +202,7 @@ static int load(int seed)
 /* Requests that fail now and then, reads and writes, under load. */
 VSWAP_TEST(vswap_error, now_and_then)
 {
-	long errors = vswap_stat("write_error");
+	long errors = vswap_stat("write_error"), read_errors = vswap_stat("read_error");
 	char *p = map_region(NR, false);
 	int status;
 
@@ -163,7 +211,7 @@ VSWAP_TEST(vswap_error, now_and_then)
 	ASSERT_EQ(fail_requests(&self->below, "10", "-1"), 0);
 	for (int i = 0; i < 3; i++) {
 		if (!fork())
-			_exit(load(100 * i));
+			_exit(load(self->cgroup, 100 * i));
 	}
 	for (int i = 0; i < 3; i++) {
 		ASSERT_GT(wait(&status), 0);
@@ -175,6 +223,9 @@ VSWAP_TEST(vswap_error, now_and_then)
 	try_swap_out(p, NR);
 	ASSERT_EQ(fail_requests(&self->below, "0", "-1"), 0);
 	EXPECT_GT(vswap_stat("write_error"), errors);
+	EXPECT_GT(vswap_stat("read_error"), read_errors);
+	TH_LOG("%ld writes and %ld reads have failed", vswap_stat("write_error") - errors,
+	       vswap_stat("read_error") - read_errors);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 6), NR);
 	munmap(p, NR * page_size);
 	EXPECT_EQ(disk_off(&self->disk), 0);
@@ -185,16 +236,19 @@ VSWAP_TEST(vswap_error, now_and_then)
 VSWAP_TEST(vswap_error, swapoff)
 {
 	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
+	long unused = vswap_stat("unused"), stored = vswap_stat("slots_zswap");
 
 	fill_region(p, NR, PATTERN_RANDOM, 4);
 	fill_region(q, NR, PATTERN_QUARTER, 4);
 	ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
 	ASSERT_EQ(swap_out(q, NR), NR);
+	ASSERT_EQ(vswap_stat("slots_zswap"), stored + NR);
 	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(disk_off(&self->disk), 0);
 	EXPECT_EQ(vswap_stat("slots_device"), 0);
 	EXPECT_EQ(vswap_stat("slots_poison"), NR);
+	EXPECT_EQ(vswap_stat("unused"), unused + NR);
 	EXPECT_EQ(count_failed(p, NR, PATTERN_RANDOM, 4), NR);
 	EXPECT_EQ(touch(p), SIGBUS);
 	EXPECT_EQ(touch(p + (NR - 1) * page_size), SIGBUS);
@@ -246,6 +300,7 @@ VSWAP_TEST(vswap_error, read_zswap_first)
 /* The same with a device that is as fast as memory, which large folios are read from. */
 VSWAP_TEST(vswap_error, read_zswap_first_fast)
 {
+	long large;
 	char *p;
 
 	if (access(FAIL_REQUEST, F_OK))
@@ -256,8 +311,11 @@ VSWAP_TEST(vswap_error, read_zswap_first_fast)
 	p = read_large(place_region(NR_GROUPS, ZSWAP_FIRST, 30), NR_GROUPS * GROUP);
 	ASSERT_NE(p, NULL);
 	drop_swap_cache(self->cgroup, NR_GROUPS * GROUP);
+	large = read_num(FOLIO_64K "stats/swpin");
+	EXPECT_EQ(read_group(p, ZSWAP_FIRST, 30), 0);
+	EXPECT_EQ(read_num(FOLIO_64K "stats/swpin"), large + 1);
 	ASSERT_EQ(fail_requests(&self->ram, "100", "-1"), 0);
-	for (int i = 0; i < NR_GROUPS; i++)
+	for (int i = 1; i < NR_GROUPS; i++)
 		EXPECT_EQ(read_group(p + i * GROUP * page_size, ZSWAP_FIRST, 30 + i), 14);
 	ASSERT_EQ(fail_requests(&self->ram, "0", "-1"), 0);
 	for (int i = 0; i < NR_GROUPS; i++)
@@ -483,11 +541,12 @@ FIXTURE_TEARDOWN(vswap_decompress)
 	cgroup_leave(self->cgroup);
 }
 
-/* A large folio in zswap. */
+/* A large folio in zswap, NULL if it is not there, or not as a whole. */
 static char *large_in_zswap(bool shared)
 {
 	char *p = map_region(GROUP, false);
 	long wanted = vswap_stat("slots_zswap") + GROUP;
+	long large = read_num(FOLIO_64K "stats/zswpout");
 	int flags = MAP_FIXED | MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE);
 
 	p = mmap(p, GROUP * page_size, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -497,16 +556,25 @@ static char *large_in_zswap(bool shared)
 		madvise(p, GROUP * page_size, MADV_PAGEOUT);
 		usleep(10000);
 	}
-	return p;
+	return vswap_stat("slots_zswap") == wanted &&
+	       read_num(FOLIO_64K "stats/zswpout") == large + 1 ? p : NULL;
 }
 
 /* A page that can't be decompressed with others is tried again by itself. */
 VSWAP_TEST(vswap_decompress, passing)
 {
-	long fails = read_num(ZSWAP_DEBUG "decompress_fail");
+	long fails = read_num(ZSWAP_DEBUG "decompress_fail"), reads;
 	char *p = large_in_zswap(variant->shared);
 
-	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
+	ASSERT_NE(p, NULL);
+	/* They are read together, where none fails */
+	reads = vm_events("zswpin");
+	EXPECT_EQ(touch(p), 0);
+	EXPECT_EQ(vm_events("zswpin"), reads + GROUP);
+	munmap(p, GROUP * page_size);
+
+	p = large_in_zswap(variant->shared);
+	ASSERT_NE(p, NULL);
 	fail_decompress(false, "1");
 	EXPECT_EQ(touch(p + 5 * page_size), 0);
 	EXPECT_EQ(read_num(ZSWAP_DEBUG "decompress_fail"), fails + 1);
@@ -518,11 +586,14 @@ VSWAP_TEST(vswap_decompress, passing)
 /* If that fails, too, it is lost alone. */
 VSWAP_TEST(vswap_decompress, lasting)
 {
+	long fails = read_num(ZSWAP_DEBUG "decompress_fail");
 	char *p = large_in_zswap(variant->shared);
 
-	ASSERT_GE(vswap_stat("slots_zswap"), GROUP);
+	ASSERT_NE(p, NULL);
 	fail_decompress(false, "-1");
 	EXPECT_EQ(touch(p), SIGBUS);
+	/* With the others, and by itself twice */
+	EXPECT_EQ(read_num(ZSWAP_DEBUG "decompress_fail"), fails + 3);
 	fail_decompress_no_more();
 	/* What a shared mapping could not read is gone, else it is kept */
 	EXPECT_EQ(touch(p), variant->shared ? SIGBUS : 0);

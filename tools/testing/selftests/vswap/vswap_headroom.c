@@ -729,6 +729,16 @@ TEST_F_TIMEOUT(vswap_headroom, cells, 2400)
 }
 
 /*
+ * The number of free slots as reclaim knows it while @going is being switched off:
+ * /proc/meminfo counts what is in use there as free.
+ */
+static long free_slots(struct disk *going)
+{
+	return read_key("/proc/meminfo", "SwapFree:") * 1024 / (long)page_size -
+	       disk_used(going);
+}
+
+/*
  * While a device is being switched off, its slots in use are missing from the number
  * of free ones, which may be negative then for long. Other devices have some
  * nevertheless, and who has to go there must not be OOM-killed meanwhile. The device
@@ -742,7 +752,7 @@ VSWAP_TEST(vswap_headroom, device_going)
 	struct headroom *h = &self->h;
 	struct disk *going = &h->going;
 	const char *missing = disk_setup(&h->below, 2, nr) ?: dm_setup(going, &h->below);
-	struct dm_request req = {};
+	long reads, written;
 	char *p;
 	int status;
 
@@ -757,26 +767,29 @@ VSWAP_TEST(vswap_headroom, device_going)
 	ASSERT_EQ(cgroup_write(CGROUP, "cgroup.procs", "0"), 0);
 	cell_prepare(_metadata, h, &cell);
 	ASSERT_GE(disk_used(going), NR_ROOM + CHUNK);
+	reads = vm_events("nrswpin");
 
-	ASSERT_EQ(dm_call(DM_DEV_SUSPEND, &req, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG |
-			  DM_SKIP_LOCKFS_FLAG), 0);
+	ASSERT_EQ(dm_hold(true), 0);
 	h->off = fork();
 	if (!h->off)
 		_exit(disk_off(going) ? 1 : 0);
-	for (int i = 0; i < 200 && read_key("/proc/meminfo", "SwapFree:") >
-			read_key("/proc/meminfo", "SwapTotal:"); i++)
+	/* What it reads first, it reads when it has taken the device out of use */
+	for (int i = 0; i < 6000 && vm_events("nrswpin") == reads; i++)
 		usleep(10000);
-	usleep(200000);
+	ASSERT_GT(vm_events("nrswpin"), reads);
+	ASSERT_LT(free_slots(going), 0);
 
 	ASSERT_EQ(worker_ask(&h->worker, '1', 60000), 'y');
 	cell_limit(h, &cell);
+	written = vm_events("pswpout");
 	cell_reclaim(_metadata, h, &cell, 0, "");
+	EXPECT_GE(vm_events("pswpout"), written + ASKED / 2);
 	cell_overflow(_metadata, h, &cell, 0);
 	/* It was not over before */
 	EXPECT_EQ(waitpid(h->off, &status, WNOHANG), 0);
+	EXPECT_LT(free_slots(going), 0);
 
-	memset(&req, 0, sizeof(req));
-	ASSERT_EQ(dm_call(DM_DEV_SUSPEND, &req, 0), 0);
+	ASSERT_EQ(dm_hold(false), 0);
 	ASSERT_EQ(waitpid(h->off, &status, 0), h->off);
 	h->off = 0;
 	EXPECT_EQ(status, 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Virtual slots and the memory controller, cgroup v2. */
+#include <limits.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
@@ -166,11 +167,21 @@ static off_t write_zeroes(int fd, off_t size)
 	return pos;
 }
 
-/* Kernel memory of a cgroup, as exact as the statistics are after a while. */
-static long kernel_memory(const char *cgroup)
+/*
+ * Kernel memory of a cgroup, in bytes. It should be from @least to @most, which
+ * statistics may take some seconds to tell, and RCU to bring about.
+ */
+static long kernel_memory(const char *cgroup, long least, long most)
 {
-	sleep(3);
-	return cgroup_read_key(cgroup, "memory.stat", "kernel");
+	long bytes = 0;
+
+	for (int i = 0; i < 300; i++) {
+		bytes = cgroup_read_key(cgroup, "memory.stat", "kernel");
+		if (bytes >= least && bytes <= most)
+			break;
+		usleep(100000);
+	}
+	return bytes;
 }
 
 /*
@@ -180,7 +191,7 @@ static long kernel_memory(const char *cgroup)
 VSWAP_TEST(vswap_memcg, tables)
 {
 	const long nr = debug_few(256, 96), slack = nr * page_size / 4;
-	long before = kernel_memory(self->cgroup), after, tables, others;
+	long before, after, tables, others;
 	int fd = open_huge_file(), status;
 	char child[192];
 	pid_t pid;
@@ -190,6 +201,9 @@ VSWAP_TEST(vswap_memcg, tables)
 	if (page_size != 4096)
 		SKIP(return, "needs pages of 4 kB");
 
+	/* All that has been counted is in the statistics by then */
+	sleep(3);
+	before = cgroup_read_key(self->cgroup, "memory.stat", "kernel");
 	/* A cgroup below that of the test, which then is removed */
 	snprintf(child, sizeof(child), "%s/child", self->cgroup);
 	cgroup_write(CGROUP, "cgroup.procs", "0");
@@ -210,25 +224,22 @@ VSWAP_TEST(vswap_memcg, tables)
 	tables = vswap_stat("slots_zero") / 512 * page_size;
 	/* Memory was short, so that files of a root in tmpfs may be out, too */
 	others = vswap_stat("slots_zswap");
-	EXPECT_GE(kernel_memory(child), tables);
-	EXPECT_LE(cgroup_read_key(child, "memory.stat", "kernel"), 2 * tables);
+	after = kernel_memory(child, tables, 2 * tables);
+	EXPECT_GE(after, tables);
+	EXPECT_LE(after, 2 * tables);
 	EXPECT_GE(cgroup_read(child, "memory.current"), tables);
 
 	for (int i = 0; i < 50 && rmdir(child) && errno == EBUSY; i++)
 		usleep(20000);
 	ASSERT_NE(access(child, F_OK), 0);
-	EXPECT_GE(kernel_memory(self->cgroup), before + tables);
+	EXPECT_GE(kernel_memory(self->cgroup, before + tables, LONG_MAX), before + tables);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 
 	/* All of it is uncharged with the last slot, once RCU has freed it */
 	close(fd);
 	umount2(ZERO_DIR, 0);
 	EXPECT_LE(wait_slots(self->slots + others), self->slots + others);
-	for (int i = 0; i < 10; i++) {
-		after = kernel_memory(self->cgroup);
-		if (after <= before + slack)
-			break;
-	}
+	after = kernel_memory(self->cgroup, 0, before + slack);
 	EXPECT_LE(after, before + slack) {
 		TH_LOG("%ld in zswap are others'", others);
 	}

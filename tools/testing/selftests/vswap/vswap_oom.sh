@@ -13,26 +13,34 @@ overcommit=$(cat /proc/sys/vm/overcommit_memory)
 total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 fail=0 n=0
 
-# Debug kernels in an emulator take minutes to fill memory: leave less of it. What is in a
-# ramfs stays there.
+# Take some MB of memory away. What is in a ramfs stays there.
 reserve=/tmp/vswap_oom
-take_some()
+take()
 {
-	[ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ] || return 0
-	if ! mkdir $reserve || ! mount -t ramfs ramfs $reserve; then
+	if [ ! -d "$reserve" ] && { ! mkdir "$reserve" || ! mount -t ramfs ramfs "$reserve"; }; then
 		echo "# no ramfs"
 		return 0
 	fi
-	dd if=/dev/zero of=$reserve/file bs=1M count=$((total / 3)) 2>/dev/null ||
+	dd if=/dev/zero bs=1M count="$1" 2>/dev/null >>"$reserve/file" ||
 		echo "# not all is taken"
+}
+
+available()
+{
+	awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+put_back_settings()
+{
+	echo "$percent" >"$param/max_pool_percent"
+	echo "$overcommit" >/proc/sys/vm/overcommit_memory
 }
 
 # All that is changed here
 put_back()
 {
-	[ ! -d $reserve ] || { umount $reserve; rmdir $reserve; }
-	echo "$percent" >"$param/max_pool_percent"
-	echo "$overcommit" >/proc/sys/vm/overcommit_memory
+	[ ! -d "$reserve" ] || { umount "$reserve"; rmdir "$reserve"; }
+	put_back_settings
 }
 trap put_back EXIT
 trap 'exit 1' HUP INT TERM
@@ -42,6 +50,12 @@ hog()
 {
 	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 600 ./push $*" >/dev/null 2>&1
 	echo $?
+}
+
+# Events since boot
+events()
+{
+	awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat
 }
 
 # expect TEXT WANT GOT
@@ -71,16 +85,19 @@ inconsistent()
 }
 
 echo "TAP version 13"
-echo "1..6"
+echo "1..7"
 echo 1 >$param/enabled
 echo 10 >$param/max_pool_percent
 # Otherwise mmap() refuses what can never fit
 echo 1 >/proc/sys/vm/overcommit_memory
-take_some
-kills=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
+# Debug kernels in an emulator take minutes to fill memory: leave less of it
+if [ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ]; then
+	take $((total / 3))
+fi
+kills=$(events oom_kill)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
 expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
-now=$(awk '/^oom_kill / { print $2 }' /proc/vmstat)
+now=$(events oom_kill)
 expect "by the OOM killer" yes "$(if [ "$now" -ge $((kills + 2)) ]; then echo yes; else echo "$kills then $now"; fi)"
 
 # Everything is given back but what init has there; files of a root in tmpfs come back
@@ -92,7 +109,14 @@ while [ "$(awk '/^slots_used/ { print $2 }' /sys/kernel/debug/vswap/stats)" -gt 
 	i=$((i + 1))
 done
 expect "slots are given back" yes "$(if [ $i -lt 50 ]; then echo yes; else cat /sys/kernel/debug/vswap/stats; fi)"
-put_back
-expect "swapping goes on" 0 "$(hog -p word $((total / 2)))"
+put_back_settings
+# Half as much again as there is room for
+[ "$(available)" -le 64 ] || take $(($(available) - 64))
+room=$(available)
+out=$(events zswpout)
+expect "swapping goes on" 0 "$(hog -p word $((room * 3 / 2)))"
+out=$(($(events zswpout) - out))
+least=$((room * 1024 / 4 / $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
+expect "by the size of what does not fit" yes "$(if [ "$out" -ge "$least" ]; then echo yes; else echo "$out of $least pages"; fi)"
 expect "all that is recorded of slots agrees" 0 "$(inconsistent)"
 exit $fail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What reclaim can do, and is told that it can do, with virtual slots. */
 #include "../kselftest_harness.h"
-#include "disk.h"
+#include "dm.h"
 #include "knobs.h"
 
 #define NR		4096		/* 16 MB in pages of 4 kB */
@@ -13,6 +13,8 @@ FIXTURE(vswap_reclaim) {
 	char cgroup[128];
 	long slots;
 	struct disk disks[2];
+	struct disk going;	/* over the first one */
+	pid_t off;		/* who is switching it off */
 };
 
 FIXTURE_SETUP(vswap_reclaim)
@@ -21,6 +23,7 @@ FIXTURE_SETUP(vswap_reclaim)
 
 	self->disks[0].fd = -1;
 	self->disks[1].fd = -1;
+	self->going.fd = -1;
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(vswap_start(self->cgroup, sizeof(self->cgroup), "vswap_reclaim",
@@ -36,6 +39,12 @@ FIXTURE_TEARDOWN(vswap_reclaim)
 	write_file(MTHP_16K "enabled", "never");
 	write_file(THP "enabled", "madvise");
 	write_file(THP "shmem_enabled", "never");
+	if (self->going.fd >= 0) {
+		dm_hold(false);
+		if (self->off > 0)
+			wait_child(self->off);
+		dm_remove(&self->going);
+	}
 	disk_remove(&self->disks[0]);
 	disk_remove(&self->disks[1]);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
@@ -358,6 +367,66 @@ VSWAP_TEST(vswap_reclaim, no_split)
 	EXPECT_EQ(read_num(MTHP_16K "stats/split"), split);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 6), NR);
 	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * While a device is being switched off, the number of free slots is less by all that is
+ * in use there, for as long as that takes. Others have room for whole folios, so none is
+ * split. The device takes its time here because nothing can be read from it.
+ */
+VSWAP_TEST(vswap_reclaim, no_split_while_going)
+{
+	const size_t nr = 2 * PER_HUGE / page_size;
+	const char *missing = disk_setup(&self->disks[0], 0, 2 * NR) ?:
+			      disk_setup(&self->disks[1], 1, NR) ?:
+			      dm_setup(&self->going, &self->disks[0]);
+	char *out = map_region(NR + nr, false), *p = map_region(nr, true);
+	long reads, splits;
+	size_t i;
+
+	if (!missing && access(THP "enabled", W_OK))
+		missing = "no transparent huge pages";
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(disk_on(&self->going, 20), 0);
+	fill_region(out, NR + nr, PATTERN_QUARTER, 40);
+	ASSERT_EQ(swap_out_past_zswap(out, NR + nr), NR + nr);
+	drop_swap_cache(self->cgroup, NR + nr);
+	ASSERT_EQ(disk_on(&self->disks[1], 10), 0);
+	reads = vm_events("nrswpin");
+	ASSERT_EQ(dm_hold(true), 0);
+	self->off = fork();
+	if (!self->off)
+		_exit(disk_off(&self->going) ? 1 : 0);
+	/* What it reads first, it reads when it has taken the device out of use */
+	for (i = 0; i < 6000 && vm_events("nrswpin") == reads; i++)
+		usleep(10000);
+	ASSERT_GT(vm_events("nrswpin"), reads);
+
+	write_file(THP "defrag", "always");
+	for (i = 0; i < nr; i++)
+		pattern_fill(p + i * page_size, page_size,
+			     i % 2 ? PATTERN_RANDOM : PATTERN_QUARTER, 41, i);
+	ASSERT_GE(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"),
+		  (long)(nr * page_size));
+	splits = vm_events("thp_split_page");
+	for (i = 0; i < 20 && count_swapped(p, nr) < nr; i++)
+		ask_reclaim(self->cgroup, nr * page_size);
+	EXPECT_EQ(count_swapped(p, nr), nr);
+	EXPECT_EQ(vm_events("thp_split_page"), splits);
+	EXPECT_GE(disk_used(&self->disks[1]), (long)nr / 2);
+
+	EXPECT_EQ(waitpid(self->off, NULL, WNOHANG), 0);
+	ASSERT_EQ(dm_hold(false), 0);
+	EXPECT_EQ(wait_child(self->off), 0);
+	self->off = 0;
+	for (i = 0; i < nr; i++)
+		ASSERT_TRUE(pattern_check(p + i * page_size, page_size,
+					  i % 2 ? PATTERN_RANDOM : PATTERN_QUARTER, 41, i));
+	EXPECT_EQ(check_region(out, NR + nr, PATTERN_QUARTER, 40), NR + nr);
+	munmap(p, nr * page_size);
+	munmap(out, (NR + nr) * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 

@@ -299,14 +299,18 @@ static inline long page_slot(const char *p)
 static inline size_t count_swapped(const char *p, size_t nr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
-	size_t n = 0;
-	uint64_t v;
+	size_t first = (unsigned long)p / page_size, n = 0;
+	uint64_t v[512];
+	ssize_t len;
 
-	for (size_t i = 0; i < nr; i++) {
-		off_t off = ((unsigned long)p / page_size + i) * sizeof(v);
+	for (size_t i = 0; i < nr; i += len / sizeof(v[0])) {
+		size_t most = nr - i < 512 ? nr - i : 512;
 
-		if (pread(fd, &v, sizeof(v), off) == sizeof(v) && (v & PM_SWAP))
-			n++;
+		len = pread(fd, v, most * sizeof(v[0]), (first + i) * sizeof(v[0]));
+		if (len < (ssize_t)sizeof(v[0]))
+			break;
+		for (size_t j = 0; j < len / sizeof(v[0]); j++)
+			n += !!(v[j] & PM_SWAP);
 	}
 	close(fd);
 	return n;
@@ -580,6 +584,9 @@ static inline void drop_swap_cache(const char *cgroup, size_t nr)
 	for (int i = 0; i < 4; i++) {
 		cgroup_settle(cgroup);
 		cgroup_write(cgroup, "memory.reclaim", bytes);
+		write_file("/proc/sys/vm/stat_refresh", "1");
+		if (vm_events("nr_swapcached") <= 0)
+			break;
 	}
 }
 
