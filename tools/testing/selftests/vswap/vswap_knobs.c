@@ -203,18 +203,20 @@ VSWAP_TEST(vswap_knobs, zswap_off)
 VSWAP_TEST(vswap_knobs, zswap_compressor)
 {
 	static const char * const names[] = { "lzo", "zstd", "deflate", "lz4" };
+	static const char * const options[] = {
+		"CRYPTO_LZO", "CRYPTO_ZSTD", "CRYPTO_DEFLATE", "CRYPTO_LZ4",
+	};
 	char *p = map_region(NR, false), now[64];
-	int changed = 0;
 
 	for (int i = 0; i < 4; i++) {
 		fill_region(p, NR, PATTERN_MIXED, i);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		if (write_file(ZSWAP_PARAM "compressor", names[i])) {
 			TH_LOG("no compressor %s", names[i]);
+			EXPECT_FALSE(kernel_has(options[i]));
 		} else {
 			read_knob(ZSWAP_PARAM "compressor", now, sizeof(now));
 			EXPECT_STREQ(now, names[i]);
-			changed++;
 		}
 		EXPECT_EQ(check_region(p, NR / 2, PATTERN_MIXED, i), NR / 2);
 		/* The rest stays in the pool of the compressor before */
@@ -223,8 +225,6 @@ VSWAP_TEST(vswap_knobs, zswap_compressor)
 	}
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
-	if (changed < 2)
-		SKIP(return, "fewer than two compressors");
 }
 
 /* The virtual device is no capacity and no device. */
