@@ -117,6 +117,8 @@ out=$(events zswpout)
 expect "swapping goes on" 0 "$(hog -p word $((room * 3 / 2)))"
 out=$(($(events zswpout) - out))
 least=$((room * 1024 / 4 / $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
-expect "by the size of what does not fit" yes "$(if [ "$out" -ge "$least" ]; then echo yes; else echo "$out of $least pages"; fi)"
+enough=yes
+[ "$out" -ge "$least" ] || enough="$out of $least pages"
+expect "by the size of what does not fit" yes "$enough"
 expect "all that is recorded of slots agrees" 0 "$(inconsistent)"
 exit $fail
