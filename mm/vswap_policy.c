@@ -475,7 +475,7 @@ EXPORT_SYMBOL_GPL(vswap_free_pages);
  * vswap_device_room - How many slots of devices may a cgroup take?
  * @memcg: the cgroup, NULL for none.
  *
- * Context: Any, the caller makes sure that @memcg stays.
+ * Context: Any but interrupts, the caller makes sure that @memcg stays.
  * Return: Number of slots, 0 if no device has one; not more than a cluster has.
  */
 long vswap_device_room(struct mem_cgroup *memcg)

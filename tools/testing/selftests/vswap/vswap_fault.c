@@ -149,7 +149,7 @@ VSWAP_TEST(vswap_fault, out_huge)
 
 	if (why)
 		SKIP(return, "%s", why);
-	for (int nth = 1; nth < 500; nth += nth < 32 ? STEP : nth / debug_few(4, 2))
+	for (int nth = 1; nth < 500; nth += nth < 32 ? STEP : nth / 4)
 		EXPECT_TRUE(fail_huge(p, nr, nth, &nr_failed));
 	/* There are some allocations for each page */
 	EXPECT_GT(nr_failed, 32 / STEP);

@@ -405,9 +405,7 @@ VSWAP_TEST(vswap_reclaim, no_split_while_going)
 	ASSERT_GT(vm_events("nrswpin"), reads);
 
 	write_file(THP "defrag", "always");
-	for (i = 0; i < nr; i++)
-		pattern_fill(p + i * page_size, page_size,
-			     i % 2 ? PATTERN_RANDOM : PATTERN_QUARTER, 41, i);
+	fill_mostly(p, nr, 41);
 	ASSERT_GE(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"),
 		  (long)(nr * page_size));
 	splits = vm_events("thp_split_page");
@@ -421,9 +419,7 @@ VSWAP_TEST(vswap_reclaim, no_split_while_going)
 	ASSERT_EQ(dm_hold(false), 0);
 	EXPECT_EQ(wait_child(self->off), 0);
 	self->off = 0;
-	for (i = 0; i < nr; i++)
-		ASSERT_TRUE(pattern_check(p + i * page_size, page_size,
-					  i % 2 ? PATTERN_RANDOM : PATTERN_QUARTER, 41, i));
+	EXPECT_EQ(check_mostly(p, nr, 41), nr);
 	EXPECT_EQ(check_region(out, NR + nr, PATTERN_QUARTER, 40), NR + nr);
 	munmap(p, nr * page_size);
 	munmap(out, (NR + nr) * page_size);
