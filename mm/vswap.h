@@ -134,7 +134,7 @@ long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_folio_room(struct folio *folio);
 bool vswap_fits_devices(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
-void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
+bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
 bool vswap_declines(struct folio *folio);
 void vswap_note_starved(struct folio *folio);
 void vswap_oom_victim_gone(struct task_struct *victim);
@@ -270,8 +270,9 @@ static inline long vswap_headroom(struct mem_cgroup *memcg, int nid)
 	return 0;
 }
 
-static inline void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
+static inline bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
+	return false;
 }
 
 static inline bool vswap_declines(struct folio *folio)

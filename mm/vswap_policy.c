@@ -247,7 +247,8 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 			     unsigned int nr_pages)
 {
 	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long declined, size, all, now = jiffies, took, pause;
+	unsigned long size, all, now = jiffies, took, pause;
+	long declined;
 	bool last;
 
 	if (!trial)
@@ -271,8 +272,9 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	if (declined < all + VSWAP_OFF_LRU)
 		return;
 
-	/* Each that comes here has seen enough of them, whoever else has, too */
-	atomic_long_set(&trial->declined, 0);
+	/* Others may have seen enough of them, too: it is for one to tell */
+	if (!atomic_long_try_cmpxchg(&trial->declined, &declined, 0))
+		return;
 	pause = clamp(last ? VSWAP_GIVE_UP_LAST * took : took, (unsigned long)VSWAP_GIVE_UP_MIN,
 		      (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
@@ -596,20 +598,22 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  * there may be room when the worker has written back pages of others.
  *
  * Context: May sleep, for up to a second. The caller makes sure that @memcg stays.
+ * Return: false if there is nothing that could have changed.
  */
-void vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
+bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
 	if (!vswap_usable())
-		return;
+		return false;
 
 	mem_cgroup_settle_zswap(memcg);
 	if (!vswap_near_oom(memcg, gfp))
-		return;
+		return true;
 
 	vswap_try_again(memcg);
 	if (vswap_may_wait(gfp) && vswap_needs_zswap(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
 		zswap_wait_shrink();
+	return true;
 }
 
 /*

@@ -29,6 +29,7 @@ static const char * const knobs[] = {
 	"/sys/kernel/mm/ksm/pages_to_scan",
 	"/sys/kernel/mm/ksm/sleep_millisecs",
 	"/sys/kernel/mm/lru_gen/enabled",
+	"/sys/kernel/mm/lru_gen/min_ttl_ms",
 	"/proc/sys/vm/page-cluster",
 	"/proc/sys/vm/overcommit_memory",
 	"/proc/sys/vm/overcommit_ratio",

@@ -9,6 +9,10 @@
 #define MM	"/sys/kernel/mm/"
 #define VM	"/proc/sys/vm/"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23
+#endif
+
 struct knob {
 	const char *path;
 	const char *values[8];
@@ -71,11 +75,14 @@ static void end_knobs(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
 		set_knob(&knobs[i], 0);
+	/* What has been merged stays so, to be looked at */
+	write_file(MM "ksm/run", "0");
 }
 
 static const char *setup_knobs(void)
 {
 	end_knobs();
+	write_file(MM "ksm/run", "1");
 	return NULL;
 }
 
@@ -85,6 +92,7 @@ static void limit(const char *cgroup)
 	static const char * const files[] = {
 		"memory.max", "memory.high", "memory.swap.max", "memory.zswap.max",
 		"memory.zswap.writeback", "memory.reclaim", "memory.swap.high",
+		"memory.zswap.max",
 	};
 	size_t all = torture->worker_pages * page_size;
 	const char *file = pick(files);
@@ -93,7 +101,7 @@ static void limit(const char *cgroup)
 	if (strstr(file, "writeback"))
 		snprintf(text, sizeof(text), "%d", !one_in(3));
 	else if (strstr(file, "reclaim"))
-		snprintf(text, sizeof(text), "%lu%s", 1 + choose(all),
+		snprintf(text, sizeof(text), "%lu%s", 1 + choose(all / 4),
 			 one_in(2) ? " swappiness=max" : "");
 	else if (strstr(file, "zswap") && one_in(2))	/* in compressed bytes */
 		snprintf(text, sizeof(text), "%lu", one_in(3) ? 0 : choose(all / 8));
@@ -190,9 +198,9 @@ static int hog(void *arg)
 	char *p = map_region(nr, one_in(2));
 
 	write_file("/proc/self/oom_score_adj", "1000");
-	if (!p)
+	/* It is not swapped out, so that it does not matter what is in there */
+	if (!p || madvise(p, nr * page_size, MADV_POPULATE_WRITE))
 		return 0;
-	fill_region(p, nr, one_in(2) ? PATTERN_RANDOM : PATTERN_QUARTER, choose(1000));
 	usleep(choose(1000000));
 	return 0;
 }

@@ -99,10 +99,14 @@ static void come_and_go(struct disk *disk)
 {
 	bool on = disk_used(disk) >= 0;
 
-	while (doze(choose(one_in(4) ? 8000 : 2000), on ? "swapoff" : "swapon")) {
+	/* The failing one is on, and in front, most of the time: errors concern who uses it */
+	bool failing = disk == &disks[FAILING];
+
+	while (doze(choose(failing && on ? 16000 : one_in(4) ? 8000 : 2000),
+		    on ? "swapoff" : "swapon")) {
 		if (on)
 			off(disk);
-		else if (!disk_on(disk, choose(4)))
+		else if (!disk_on(disk, choose(failing ? 12 : 4)))
 			count(COUNT_SWAPON, 1);
 		on = disk_used(disk) >= 0;
 	}
@@ -152,7 +156,7 @@ static void run_zram(void)
 static int begin_to_fail(bool *reads)
 {
 	static const char * const failing[] = { "error_reads", "error_writes" };
-	int what = choose(2);
+	int what = one_in(3);
 
 	*reads = !what;
 	if (*reads)
@@ -160,13 +164,44 @@ static int begin_to_fail(bool *reads)
 	return dm_table(&disks[BELOW], failing[what]);
 }
 
+/*
+ * Have pages go there past zswap, and have them reclaimed once more: what has been
+ * written stays in the swap cache. Has that come about?
+ */
+static bool fill_failing(void)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%zu", 256 * page_size);
+	if (parts & PART_KNOBS)
+		write_file(ZSWAP_PARAM "enabled", "0");
+	for (int i = 0; i < 2; i++) {
+		write_file(TORTURE_CGROUP "/memory.reclaim", text);
+		if (!doze(choose(500), "errors"))
+			break;
+	}
+	if (parts & PART_KNOBS)
+		write_file(ZSWAP_PARAM "enabled", "1");
+	return disk_used(&disks[FAILING]) > 0;
+}
+
 static void run_errors(void)
 {
-	bool reads;
+	while (doze(choose(4000), "errors")) {
+		unsigned long before = torture->count[COUNT_UNREADABLE];
+		bool reads;
 
-	while (doze(choose(5000), "errors")) {
+		/* It may be off, and errors of a disk that nobody uses harm nobody */
+		if (!fill_failing() && !one_in(4))
+			continue;
 		count(COUNT_ERRORS, !begin_to_fail(&reads));
 		doze(choose(2000), "errors pass");
+		/* Somebody is to see it, however slow the machine */
+		for (int i = 0; reads && i < 10 &&
+		     torture->count[COUNT_UNREADABLE] == before; i++) {
+			if (disk_used(&disks[FAILING]) <= 0 || !doze(500, "errors pass"))
+				break;
+		}
 		while (dm_table(&disks[BELOW], NULL))
 			usleep(10000);
 		if (reads)

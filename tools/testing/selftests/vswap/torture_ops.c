@@ -11,9 +11,6 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
 #endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE	23
-#endif
 #ifndef MADV_HWPOISON
 #define MADV_HWPOISON		100
 #endif
@@ -71,8 +68,6 @@ static void op_drop(struct region *r, size_t i, size_t nr)
 
 static void op_free(struct region *r, size_t i, size_t nr)
 {
-	if (!is_private(r))
-		return;
 	/* Also if it fails: what came before is free */
 	state_either(r, i, nr);
 	madvise(page_at(r, i), nr * page_size, MADV_FREE);
@@ -81,8 +76,6 @@ static void op_free(struct region *r, size_t i, size_t nr)
 /* What leaves a shared mapping is still in the file. */
 static void op_unmap_shared(struct region *r, size_t i, size_t nr)
 {
-	if (is_private(r))
-		return;
 	madvise(page_at(r, i), nr * page_size, MADV_DONTNEED);
 	if (one_in(2))
 		region_verify(r, i, nr);
@@ -120,8 +113,6 @@ static void op_move(struct region *r, size_t i, size_t nr)
 	char *to, *p;
 	unsigned char present;
 
-	if (!is_private(r) || r->kind == KIND_UFFD)
-		return;
 	to = mmap(NULL, size + gap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (to == MAP_FAILED)
 		return;
@@ -148,12 +139,9 @@ static void op_move(struct region *r, size_t i, size_t nr)
 /* Gone with all that is swapped out, and something else in its place. */
 static void op_remap(struct region *r, size_t i, size_t nr)
 {
-	enum region_kind kind = r->kind;
+	enum region_kind kind;
 	size_t size = r->nr;
 
-	/* A thread has its file */
-	if (kind == KIND_UFFD)
-		return;
 	region_destroy(r);
 	do {
 		kind = choose(NR_KINDS);
@@ -176,16 +164,12 @@ static void op_huge(struct region *r, size_t i, size_t nr)
 
 static void op_merge(struct region *r, size_t i, size_t nr)
 {
-	if (r->kind != KIND_KSM)
-		return;
 	madvise(r->p, r->nr * page_size, one_in(4) ? MADV_UNMERGEABLE : MADV_MERGEABLE);
 	region_verify(r, i, nr);
 }
 
 static void op_punch(struct region *r, size_t i, size_t nr)
 {
-	if (!has_file(r))
-		return;
 	if (fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      i * page_size, nr * page_size))
 		state_either(r, i, nr);
@@ -202,8 +186,6 @@ static void op_truncate(struct region *r, size_t i, size_t nr)
 	size_t size = r->nr * page_size, cut = one_in(2) ? 0 : choose(page_size);
 	int err;
 
-	if (!has_file(r))
-		return;
 	err = ftruncate(r->fd, i * page_size + cut);
 	if (err) {
 		state_either(r, i, r->nr - i);
@@ -220,14 +202,12 @@ static void op_truncate(struct region *r, size_t i, size_t nr)
 
 static void op_file_write(struct region *r, size_t i, size_t nr)
 {
-	if (has_file(r))
-		region_write_file(r, i, nr);
+	region_write_file(r, i, nr);
 }
 
 static void op_file_read(struct region *r, size_t i, size_t nr)
 {
-	if (has_file(r))
-		region_verify_file(r, i, nr);
+	region_verify_file(r, i, nr);
 }
 
 /* Advice for another worker. */
@@ -252,26 +232,26 @@ static void op_remote(struct region *r, size_t i, size_t nr)
 
 static void op_uffd(struct region *r, size_t i, size_t nr)
 {
-	if (r->kind != KIND_UFFD)
-		return;
-	if (one_in(3))
+	if (one_in(4))
 		uffd_fill(r, i, nr);
 	else
 		uffd_move(r);
 	region_verify(r, i, nr);
 }
 
-/* May a page be taken out of use? */
+/* May a page be taken out of use? The more have been, the less often. */
 static bool may_poison(void)
 {
-	return (parts & PART_POISON) &&
-	       __atomic_load_n(&torture->count[COUNT_POISONED], __ATOMIC_RELAXED) < MAX_POISONED;
+	unsigned long gone = __atomic_load_n(&torture->count[COUNT_POISONED],
+					     __ATOMIC_RELAXED);
+
+	return (parts & PART_POISON) && gone < MAX_POISONED && one_in(1 + gone / 8);
 }
 
 /* The page moves away from a page frame that is about to fail. */
 static void op_soft_offline(struct region *r, size_t i, size_t nr)
 {
-	if (!may_poison() || !one_in(4))
+	if (!may_poison())
 		return;
 	if (!madvise(page_at(r, i), page_size, MADV_SOFT_OFFLINE))
 		count(COUNT_POISONED, 1);
@@ -315,32 +295,33 @@ static void poison_own(void)
 
 static void op_poison(struct region *r, size_t i, size_t nr)
 {
-	if (may_poison() && one_in(4))
+	if (may_poison())
 		run_child(poison_own);
 }
 
+/* A thread has the file of userfaultfd: such regions stay where they are. */
 const struct op ops[] = {
-	{ "write", 12, op_write },
-	{ "touch", 8, op_touch },
-	{ "verify", 12, op_verify },
-	{ "advise", 20, op_advise },
-	{ "cycle", 20, op_cycle },
-	{ "drop", 4, op_drop },
-	{ "free", 3, op_free },
-	{ "unmap shared", 3, op_unmap_shared },
-	{ "protect", 3, op_protect },
-	{ "lock", 2, op_lock },
-	{ "mremap", 3, op_move },
-	{ "map again", 2, op_remap },
-	{ "huge", 2, op_huge },
-	{ "merge", 2, op_merge },
-	{ "punch", 4, op_punch },
-	{ "truncate", 4, op_truncate },
-	{ "file write", 4, op_file_write },
-	{ "file read", 4, op_file_read },
-	{ "remote advice", 4, op_remote },
-	{ "userfaultfd", 8, op_uffd },
-	{ "soft offline", 1, op_soft_offline },
-	{ "poison", 1, op_poison },
+	{ "write", 12, ALL_KINDS, op_write },
+	{ "touch", 8, ALL_KINDS, op_touch },
+	{ "verify", 12, ALL_KINDS, op_verify },
+	{ "advise", 20, ALL_KINDS, op_advise },
+	{ "cycle", 20, ALL_KINDS, op_cycle },
+	{ "drop", 4, ALL_KINDS, op_drop },
+	{ "free", 2, PRIVATE_KINDS, op_free },
+	{ "unmap shared", 2, SHARED_KINDS, op_unmap_shared },
+	{ "protect", 3, ALL_KINDS, op_protect },
+	{ "lock", 2, ALL_KINDS, op_lock },
+	{ "mremap", 2, PRIVATE_KINDS & ~UFFD_KIND, op_move },
+	{ "map again", 2, ALL_KINDS & ~UFFD_KIND, op_remap },
+	{ "huge", 2, ALL_KINDS, op_huge },
+	{ "merge", 2, KSM_KIND, op_merge },
+	{ "punch", 2, FILE_KINDS, op_punch },
+	{ "truncate", 2, FILE_KINDS, op_truncate },
+	{ "file write", 2, FILE_KINDS, op_file_write },
+	{ "file read", 2, FILE_KINDS, op_file_read },
+	{ "remote advice", 4, ALL_KINDS, op_remote },
+	{ "userfaultfd", 10, UFFD_KIND, op_uffd },
+	{ "soft offline", 3, ALL_KINDS, op_soft_offline },
+	{ "poison", 3, ALL_KINDS, op_poison },
 	{}
 };

@@ -16,6 +16,16 @@ enum region_kind {
 	NR_KINDS
 };
 
+/* Some of them */
+enum region_kinds {
+	KSM_KIND = 1 << KIND_KSM,
+	UFFD_KIND = 1 << KIND_UFFD,
+	FILE_KINDS = 1 << KIND_MEMFD | 1 << KIND_TMPFS,
+	SHARED_KINDS = 1 << KIND_SHARED | FILE_KINDS,
+	ALL_KINDS = (1 << NR_KINDS) - 1,
+	PRIVATE_KINDS = ALL_KINDS & ~SHARED_KINDS,
+};
+
 /* What a page has to contain. */
 struct page_state {
 	uint32_t gen;		/* generation, 0 for zeroes */
@@ -42,12 +52,7 @@ extern bool in_child;
 
 static inline bool is_private(const struct region *r)
 {
-	return r->kind <= KIND_UFFD;
-}
-
-static inline bool has_file(const struct region *r)
-{
-	return r->kind == KIND_MEMFD || r->kind == KIND_TMPFS;
+	return PRIVATE_KINDS >> r->kind & 1;
 }
 
 static inline char *page_at(const struct region *r, size_t i)
@@ -94,6 +99,7 @@ uint32_t new_gen(struct region *r);
 int uffd_open(char *p, size_t size);
 void uffd_fill(struct region *r, size_t i, size_t nr);
 void uffd_move(struct region *r);
+void uffd_end(struct region *r);
 
 /* torture_work.c: run something in a child, and look how it ends */
 void run_child(void (*run)(void));
@@ -102,6 +108,7 @@ void run_child(void (*run)(void));
 struct op {
 	const char *name;
 	unsigned int weight;
+	unsigned int kinds;	/* of regions that there is something to do with */
 	void (*run)(struct region *r, size_t i, size_t nr);
 };
 

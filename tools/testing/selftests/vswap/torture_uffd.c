@@ -77,6 +77,18 @@ int uffd_open(char *p, size_t size)
 	return fd;
 }
 
+/* Missing pages are zeroes all the same, without a thread that has to be asked. */
+void uffd_end(struct region *r)
+{
+	struct uffdio_range range = {
+		.start = (unsigned long)r->p,
+		.len = r->nr * page_size,
+	};
+
+	if (r->fd >= 0)
+		ioctl(r->fd, UFFDIO_UNREGISTER, &range);
+}
+
 /* Fill missing pages by UFFDIO_COPY. */
 void uffd_fill(struct region *r, size_t i, size_t nr)
 {
@@ -104,7 +116,7 @@ void uffd_fill(struct region *r, size_t i, size_t nr)
 void uffd_move(struct region *r)
 {
 	size_t half = r->nr / 2, nr = 1 + choose(choose(4) ? 16 : 512);
-	size_t from, to, moved = 0;
+	size_t from, to, moved = 0, pages = 0;
 	int tries = 0;
 
 	if (r->fd < 0)
@@ -118,6 +130,12 @@ void uffd_move(struct region *r)
 
 		from = to;
 		to = swap;
+	}
+	/* Holes move, too, but mostly there is to be something, in memory or out */
+	if (!one_in(4)) {
+		region_write(r, from, nr < 32 ? nr : 32);
+		if (one_in(2))
+			madvise(page_at(r, from), nr * page_size, MADV_PAGEOUT);
 	}
 	if (madvise(page_at(r, to), nr * page_size, MADV_DONTNEED)) {
 		state_either(r, to, nr);
@@ -136,11 +154,12 @@ void uffd_move(struct region *r)
 		size_t done = !ret ? nr - moved : move.move > 0 ? move.move / page_size : 0;
 
 		for (size_t n = 0; n < done; n++, moved++) {
+			pages += r->state[from + moved].gen && !r->state[from + moved].either;
 			r->state[to + moved] = r->state[from + moved];
 			state_dropped(r, from + moved, 1);
 		}
-		count(COUNT_MOVED, done);
 		if (ret && errno != EAGAIN && !done)
 			break;
 	}
+	count(COUNT_MOVED, pages);
 }

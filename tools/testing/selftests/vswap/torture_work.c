@@ -27,7 +27,10 @@ static bool in_region(unsigned long start, unsigned long end)
 	return false;
 }
 
-/* Everything else must not be lost when a device fails. Is all of it locked? */
+/*
+ * Everything else must not be lost when a device fails. Is all of it locked? A child has
+ * it in memory, as its parent does, and need not copy what it does not write.
+ */
 static bool lock_self(void)
 {
 	static char maps[65536];
@@ -41,7 +44,7 @@ static bool lock_self(void)
 
 		if (sscanf(line, "%lx-%lx %7s", &start, &end, access) == 3 &&
 		    access[0] == 'r' && !strstr(line, "[v") && !in_region(start, end) &&
-		    mlock((void *)start, end - start))
+		    mlock2((void *)start, end - start, in_child ? MLOCK_ONFAULT : 0))
 			locked = false;
 	}
 	if (locked)
@@ -99,7 +102,8 @@ static void reap(bool all)
 
 static void any_range(struct region *r, size_t *i, size_t *nr)
 {
-	static const size_t most[] = { 1, 1, 8, 8, 32, 32, 128, 1024 };
+	static const size_t most[] = { 1, 1, 1, 8, 8, 8, 8, 32, 32, 32, 32, 32, 128, 128, 512,
+				       1024 };
 	size_t max = pick(most);
 
 	*nr = 1 + choose(max < r->nr ? max : r->nr);
@@ -196,28 +200,37 @@ static void fork_children(void)
 		reap(true);
 }
 
-/* An operation, by weight. */
-static const struct op *choose_op(void)
+/* An operation, by weight, and a region, of those that it applies to. */
+static const struct op *choose_op(struct region **r)
 {
+	struct region *fit[NR_REGIONS];
 	static unsigned int sum;
 	const struct op *op;
 	unsigned int n;
+	int nr = 0;
 
 	if (!sum) {
 		for (op = ops; op->name; op++)
 			sum += op->weight;
 	}
-	n = choose(sum);
-	for (op = ops; n >= op->weight; op++)
-		n -= op->weight;
+	while (!nr) {
+		n = choose(sum);
+		for (op = ops; n >= op->weight; op++)
+			n -= op->weight;
+		for (int i = 0; i < NR_REGIONS; i++) {
+			if (op->kinds >> regions[i].kind & 1)
+				fit[nr++] = &regions[i];
+		}
+	}
+	*r = fit[choose(nr)];
 	return op;
 }
 
 static void one_step(void)
 {
-	const struct op *op = choose_op();
-	struct region *r = &regions[choose(NR_REGIONS)];
 	bool failing = (parts & PART_ALLOC) && one_in(8);
+	struct region *r;
+	const struct op *op = choose_op(&r);
 	size_t i, nr;
 
 	any_range(r, &i, &nr);
@@ -243,6 +256,9 @@ static void setup(void)
 		/* Sizes differ, their sum does not much */
 		size_t mine = nr / 2 + choose(nr);
 
+		/* One huge page at least where they are likely */
+		if (kinds[i] == KIND_HUGE && mine < 512)
+			mine = 512;
 		for (int n = 0; !region_create(&regions[i], kinds[i], mine); n++) {
 			if (n == 100) {
 				complain("no memory of kind %d: %s", kinds[i],
@@ -253,10 +269,19 @@ static void setup(void)
 		}
 	}
 	lock_self();
+	/* There has to be something to swap out, however short the run */
+	step("fill");
+	for (int i = 0; i < NR_REGIONS; i++) {
+		size_t some = regions[i].nr / 4;
+
+		region_write(&regions[i], choose(regions[i].nr - some + 1), some);
+	}
 }
 
 void work(int nr, unsigned long turn)
 {
+	bool drop;
+
 	nr_worker = nr;
 	self = &torture->worker[nr];
 	self->cgroup[0] = 0;
@@ -286,15 +311,17 @@ void work(int nr, unsigned long turn)
 	step("children");
 	reap(true);
 	step("last look");
+	/* To exit with everything, or to have out of the way what has been looked at */
+	drop = one_in(2);
 	for (int i = 0; i < NR_REGIONS && !torture->failed; i++) {
+		if (regions[i].kind == KIND_UFFD)
+			uffd_end(&regions[i]);
 		if (torture->stop ? !region_verify_last(&regions[i]) :
 				    !region_verify(&regions[i], 0, regions[i].nr))
 			_exit(1);
-		step("last look");
-	}
-	if (one_in(2)) {
-		for (int i = 0; i < NR_REGIONS; i++)
+		if (drop)
 			region_destroy(&regions[i]);
+		step("last look");
 	}
 	_exit(0);
 }

@@ -16,6 +16,7 @@
 #include "knobs.h"
 
 #define NR	2048
+#define LRU_GEN	"/sys/kernel/mm/lru_gen/"
 
 VSWAP_FIXTURE(vswap_kill)
 
@@ -542,6 +543,98 @@ VSWAP_TEST(vswap_kill, beside_others)
 		usleep(10000);
 	while (rmdir(other) && errno == EBUSY)
 		usleep(10000);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/*
+ * Hold memory until @spare kB of it are free, and pause; then take up to @nr pages more,
+ * until kswapd comes, and a few for it to see. None of it can be reclaimed.
+ */
+static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
+{
+	pid_t pid = fork_into(CGROUP, "1000");
+	char c;
+
+	if (!pid) {
+		const size_t nr_step = (1UL << 20) / page_size, few = 64;
+		size_t nr_free = read_key("/proc/meminfo", "MemFree") * 1024L / page_size, i;
+		char *held = map_region(nr_free, true), *p = map_region(nr, false);
+		long runs;
+
+		if (mlockall(MCL_CURRENT | MCL_ONFAULT) || !held || !p)
+			_exit(1);
+		/* In steps, as CPUs take some for themselves meanwhile */
+		for (i = 0; read_key("/proc/meminfo", "MemFree") > spare; i += nr_step)
+			memset(held + i * page_size, 1, nr_step * page_size);
+		if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1) != 1)
+			_exit(2);
+		runs = vm_events("pageoutrun");
+		for (i = 0; i < nr - few && vm_events("pageoutrun") == runs; i += few)
+			memset(p + i * page_size, 1, few * page_size);
+		if (i >= nr - few)
+			_exit(3);
+		for (int n = 0; n < 50; n++, i++) {
+			p[i * page_size] = 1;
+			usleep(10000);
+		}
+		_exit(0);
+	}
+	return pid;
+}
+
+/*
+ * MGLRU kills where it finds no page older than min_ttl_ms, which is so where a cgroup's
+ * memory has been given up. There are pages in it that compress.
+ */
+VSWAP_TEST(vswap_kill, min_ttl)
+{
+	const size_t mb = (1UL << 20) / page_size;
+	const size_t nr = debug_few(40, 24) * mb, nr_word = nr / 5;
+	char *p = map_region(nr, false), *q = map_region(nr_word, false);
+	long given_up, spare, kills = vm_events("oom_kill");
+	int go[2], ready[2];
+	pid_t pid;
+	char c;
+
+	if (access(LRU_GEN "min_ttl_ms", W_OK) || write_file(LRU_GEN "enabled", "y"))
+		SKIP(return, "no MGLRU, the kernel has no CONFIG_LRU_GEN");
+	if (read_key("/proc/meminfo", "MemTotal") > 2L << 20 && !run_all())
+		SKIP(return, "takes all of more than 2 GB; VSWAP_ALL=1");
+	ASSERT_EQ(pipe(go), 0);
+	ASSERT_EQ(pipe(ready), 0);
+	ASSERT_EQ(write_file(LRU_GEN "min_ttl_ms", "1"), 0);
+	fill_region(p, nr, PATTERN_RANDOM, 15);
+	/* To be found when the rest has been given up, which is for a second at least */
+	ASSERT_EQ(mlock(q, nr_word * page_size), 0);
+	fill_region(q, nr_word, PATTERN_WORD, 16);
+	/* What others have is not worth looking at, of less than 16 MB */
+	write_file("/proc/sys/vm/drop_caches", "1");
+	for (int i = 0; i < 4; i++)
+		cgroup_write(CGROUP, "memory.reclaim", "64M swappiness=max");
+	/* kswapd is woken at 5/4 of this, which grows where huge pages are to be had */
+	write_file(THP "enabled", "madvise");
+	spare = read_num("/proc/sys/vm/min_free_kbytes") * 5 / 4 + 2048;
+	pid = start_taking(spare, 32 * mb, go, ready);
+	close(ready[1]);
+	EXPECT_EQ(read(ready[0], &c, 1), 1);
+	given_up = vswap_stat("give_up");
+	for (int i = 0; i < 1000 && vswap_stat("give_up") == given_up; i++)
+		ask_reclaim(self->cgroup, nr * page_size);
+	ASSERT_GT(vswap_stat("give_up"), given_up);
+	ASSERT_EQ(munlock(q, nr_word * page_size), 0);
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	EXPECT_EQ(wait_child(pid), 0);
+	EXPECT_EQ(vm_events("oom_kill"), kills);
+	EXPECT_GT(count_swapped(q, nr_word), 0);
+	EXPECT_EQ(write_file(LRU_GEN "min_ttl_ms", "0"), 0);
+	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 15), nr);
+	EXPECT_EQ(check_region(q, nr_word, PATTERN_WORD, 16), nr_word);
+	close(go[0]);
+	close(go[1]);
+	close(ready[0]);
+	munmap(p, nr * page_size);
+	munmap(q, nr_word * page_size);
+	EXPECT_EQ(system("find / -xdev -type f -exec cat {} + >/dev/null 2>&1"), 0);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
