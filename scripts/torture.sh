@@ -10,7 +10,7 @@ check_flavor "$flavor" CONFIG_VSWAP
 check_torture
 time=${TIME:-300} cpus=${CPUS:-4} seed=${SEED:-$(date +%s)}
 case $flavor in
-debug) mem=$((512 + 96 * cpus)) hang=300 slack=900 ;;
+debug) mem=$((448 + 64 * cpus)) hang=300 slack=900 ;;
 *) mem=$((384 + 64 * cpus)) hang=180 slack=600 ;;
 esac
 

@@ -548,7 +548,7 @@ VSWAP_TEST(vswap_kill, beside_others)
 
 /*
  * Hold memory until @spare kB of it are free, and pause; then take up to @nr pages more,
- * until kswapd comes, and a few for it to see. None of it can be reclaimed.
+ * until kswapd comes, and wait to be told once more. None of it can be reclaimed.
  */
 static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 {
@@ -571,13 +571,8 @@ static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 		runs = vm_events("pageoutrun");
 		for (i = 0; i < nr - few && vm_events("pageoutrun") == runs; i += few)
 			memset(p + i * page_size, 1, few * page_size);
-		if (i >= nr - few)
-			_exit(3);
-		for (int n = 0; n < 50; n++, i++) {
-			p[i * page_size] = 1;
-			usleep(10000);
-		}
-		_exit(0);
+		/* It is to be the first to see it, and the only one */
+		_exit(read(go[0], &c, 1) == 1 && i < nr - few ? 0 : 3);
 	}
 	return pid;
 }
@@ -589,7 +584,7 @@ static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 VSWAP_TEST(vswap_kill, min_ttl)
 {
 	const size_t mb = (1UL << 20) / page_size;
-	const size_t nr = debug_few(40, 24) * mb, nr_word = nr / 5;
+	const size_t nr = debug_few(40, 18) * mb, nr_word = nr / 5;
 	char *p = map_region(nr, false), *q = map_region(nr_word, false);
 	long given_up, spare, kills = vm_events("oom_kill");
 	int go[2], ready[2];
@@ -602,7 +597,9 @@ VSWAP_TEST(vswap_kill, min_ttl)
 		SKIP(return, "takes all of more than 2 GB; VSWAP_ALL=1");
 	ASSERT_EQ(pipe(go), 0);
 	ASSERT_EQ(pipe(ready), 0);
-	ASSERT_EQ(write_file(LRU_GEN "min_ttl_ms", "1"), 0);
+	/* Who locks its memory is not to have it, too */
+	ASSERT_EQ(madvise(p, nr * page_size, MADV_DONTFORK), 0);
+	ASSERT_EQ(madvise(q, nr_word * page_size, MADV_DONTFORK), 0);
 	fill_region(p, nr, PATTERN_RANDOM, 15);
 	/* To be found when the rest has been given up, which is for a second at least */
 	ASSERT_EQ(mlock(q, nr_word * page_size), 0);
@@ -613,7 +610,7 @@ VSWAP_TEST(vswap_kill, min_ttl)
 		cgroup_write(CGROUP, "memory.reclaim", "64M swappiness=max");
 	/* kswapd is woken at 5/4 of this, which grows where huge pages are to be had */
 	write_file(THP "enabled", "madvise");
-	spare = read_num("/proc/sys/vm/min_free_kbytes") * 5 / 4 + 2048;
+	spare = read_num("/proc/sys/vm/min_free_kbytes") * 5 / 4 + 8192;
 	pid = start_taking(spare, 32 * mb, go, ready);
 	close(ready[1]);
 	EXPECT_EQ(read(ready[0], &c, 1), 1);
@@ -622,10 +619,17 @@ VSWAP_TEST(vswap_kill, min_ttl)
 		ask_reclaim(self->cgroup, nr * page_size);
 	ASSERT_GT(vswap_stat("give_up"), given_up);
 	ASSERT_EQ(munlock(q, nr_word * page_size), 0);
+	ASSERT_EQ(write_file(LRU_GEN "min_ttl_ms", "1"), 0);
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	for (int i = 0; i < 3000; i++) {
+		if (count_swapped(q, nr_word) || vm_events("oom_kill") > kills)
+			break;
+		usleep(10000);
+	}
+	EXPECT_GT(count_swapped(q, nr_word), 0);
 	EXPECT_EQ(write(go[1], "", 1), 1);
 	EXPECT_EQ(wait_child(pid), 0);
 	EXPECT_EQ(vm_events("oom_kill"), kills);
-	EXPECT_GT(count_swapped(q, nr_word), 0);
 	EXPECT_EQ(write_file(LRU_GEN "min_ttl_ms", "0"), 0);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 15), nr);
 	EXPECT_EQ(check_region(q, nr_word, PATTERN_WORD, 16), nr_word);

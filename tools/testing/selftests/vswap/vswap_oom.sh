@@ -91,8 +91,10 @@ echo 10 >$param/max_pool_percent
 # Otherwise mmap() refuses what can never fit
 echo 1 >/proc/sys/vm/overcommit_memory
 # Debug kernels in an emulator take minutes to fill memory: leave less of it
+little=64
 if [ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ]; then
 	take $((total / 3))
+	little=32
 fi
 kills=$(events oom_kill)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
@@ -111,7 +113,7 @@ done
 expect "slots are given back" yes "$(if [ $i -lt 50 ]; then echo yes; else cat /sys/kernel/debug/vswap/stats; fi)"
 put_back_settings
 # Half as much again as there is room for
-[ "$(available)" -le 64 ] || take $(($(available) - 64))
+[ "$(available)" -le $little ] || take $(($(available) - little))
 room=$(available)
 out=$(events zswpout)
 expect "swapping goes on" 0 "$(hog -p word $((room * 3 / 2)))"
