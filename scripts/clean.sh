@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Remove all that has been built.
+# Remove all that has been built, not the tree of make tree, which others have worked on.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 lock_build
-# Without the lock, for which others may be waiting
-find "$build" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
+# The lock stays, too, as others may be waiting for it
+find "$build" -mindepth 1 -maxdepth 1 ! -name lock ! -name tree -exec rm -rf {} +
 rm -rf "$top/out"

@@ -8,7 +8,7 @@
 # -m MEM	memory, 512M by default; a number without a unit is in MB
 # -c CPUS	how many CPUs, 2 by default
 # -t SECONDS	after which it is ended, 600 by default
-# -a APPEND	to the kernel command line
+# -a APPEND	to the kernel command line; what a job takes there its file tells
 # -d DISK_MB	an empty disk
 # -f FILE	a file as a disk; it is kept
 # -e FILE	a file that the guest finds in /tests

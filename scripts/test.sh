@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Everything that can be tested, as KTAP, a table of the parts, what has failed, and one
-# line with the sum at the end. TESTS picks some of what is in $usual and $long below; --all is
+# Tests of all kinds, as KTAP, a table of the parts, what has failed, and one line with
+# the sum at the end. TESTS picks some of what is in $usual and $long below; --all is
 # the first two, and has the guests run what their tests leave out as too long otherwise,
 # and the debug kernel and MGLRU all of the tests.
 # usage: test.sh [--all]

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Run the kselftests in the guest, one after the other, as KTAP. On the command
 # line, only=PATTERN picks some, shard=I/N the I-th of N shares of the files, and
-# skip=NAME,... leaves some out; of a file, test=NAME is the one to be run, or
-# variant=NAME all of these. With lru=mglru that kind of LRU is on.
+# skip=NAME,... leaves some out; of a file, test=NAME picks those of that name,
+# variant=NAME all of these, and both what either picks; test=FIXTURE.VARIANT.NAME, as
+# results have it, is a single one. With lru=mglru that kind of LRU is on.
 only=$(sed -n 's/.*\bonly=\([^ ]*\).*/\1/p' /proc/cmdline)
 shard=$(sed -n 's/.*\bshard=\([0-9]*\/[0-9]*\).*/\1/p' /proc/cmdline)
 skip=$(sed -n 's/.*\bskip=\([^ ]*\).*/\1/p' /proc/cmdline)
@@ -32,7 +33,10 @@ run()
 	# shellcheck disable=SC2254
 	case ${1%.sh} in ${only:-*}) ;; *) return 0 ;; esac
 	case ",$skip," in *",${1%.sh},"*) return 0 ;; esac
-	if [ -n "$one$variant" ]; then
+	case $one in
+	*.*) case $one in "${1%.sh}"[._]*) ;; *) return 0 ;; esac ;;
+	esac
+	if [ -n "$one$variant" ] && [ "$one" = "${one%.*}" ]; then
 		"./$1" -l >/tmp/list 2>&1
 		grep -q "\b$one\b" /tmp/list && grep -q "\b$variant\b" /tmp/list || return 0
 	fi
@@ -41,7 +45,10 @@ run()
 	echo "# vswap: $1"
 	start=$(date +%s)
 	surroundings >/tmp/before
-	"./$1" ${one:+-t "$one"} ${variant:+-v "$variant"}
+	case $one in
+	*.*) "./$1" -r "$one" ;;
+	*) "./$1" ${one:+-t "$one"} ${variant:+-v "$variant"} ;;
+	esac
 	status=$?
 	echo "# ${1%.sh}: $(($(date +%s) - start)) s"
 	left=$(nr_dying)
