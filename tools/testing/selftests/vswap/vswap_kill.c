@@ -584,13 +584,15 @@ static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 VSWAP_TEST(vswap_kill, min_ttl)
 {
 	const size_t mb = (1UL << 20) / page_size;
-	const size_t nr = debug_few(40, 18) * mb, nr_word = nr / 5;
+	const size_t nr = 40 * mb, nr_word = nr / 5;
 	char *p = map_region(nr, false), *q = map_region(nr_word, false);
 	long given_up, spare, kills = vm_events("oom_kill");
 	int go[2], ready[2];
 	pid_t pid;
 	char c;
 
+	if (debug_few(0, 1))
+		SKIP(return, "only with VSWAP_ALL=1");
 	if (access(LRU_GEN "min_ttl_ms", W_OK) || write_file(LRU_GEN "enabled", "y"))
 		SKIP(return, "no MGLRU, the kernel has no CONFIG_LRU_GEN");
 	if (read_key("/proc/meminfo", "MemTotal") > 2L << 20 && !run_all())
