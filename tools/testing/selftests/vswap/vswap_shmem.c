@@ -360,7 +360,7 @@ static int cut_file_failing(struct _test_data_vswap_shmem *self, off_t from, off
 		if (nth) {
 			copy = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
 				    self->fd, (NR - 1) * page_size);
-			strcpy(copy, "private");
+			snprintf(copy, page_size, "private");
 			fail_open();
 			fail_arm(nth);
 		}

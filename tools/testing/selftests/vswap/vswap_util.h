@@ -501,6 +501,12 @@ static inline long wait_slots(long limit)
 	return used;
 }
 
+/* Files of a root in tmpfs may be out, which others would take for their own: 0 if read. */
+static inline int read_root_files(void)
+{
+	return system("find / -xdev -type f -exec cat {} + >/dev/null 2>&1");
+}
+
 /* A cgroup of this process' own, below the root. */
 static inline int cgroup_enter(char *path, size_t size, const char *name)
 {
