@@ -344,8 +344,8 @@ VSWAP_TEST(vswap_fault, fork)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-/* zswap writes back to a disk with failing allocations. */
-VSWAP_TEST(vswap_fault, writeback)
+/* zswap writes back to a disk with failing allocations, hundreds if all are asked for. */
+TEST_F_TIMEOUT(vswap_fault, writeback, 2400)
 {
 	const char *why = fault_setup();
 	char *p = map_region(4 * NR, false), *q = map_region(NR, false);
