@@ -36,6 +36,7 @@ static const char * const part_names[] = {
 /* Operations after which what only some of them do has, too, and what is rare. */
 #define SOME_OPS	300
 #define MANY_OPS	600
+#define MOST_OPS	2400
 /* Times that a device began to fail, after which a page was on it that somebody read. */
 #define MANY_ERRORS	8
 
@@ -509,7 +510,7 @@ static struct {
 	{ "zswpin", "pages out of zswap", ~0U, ~0U, 0, 0 },
 	{ "pswpout", "pages to devices", PART_DEVICES, ~0U, 0, 0 },
 	{ "pswpin", "pages from devices", PART_DEVICES, ~0U, SOME_OPS, 0 },
-	{ "zswpwb", "pages written back", PART_DEVICES, PART_KNOBS | PART_CGROUPS, MANY_OPS, 0 },
+	{ "zswpwb", "pages written back", PART_DEVICES, PART_KNOBS | PART_CGROUPS, MOST_OPS, 0 },
 };
 
 static void count_moves(void)

@@ -26,6 +26,7 @@ static const struct knob knobs[] = {
 	{ ZSWAP_PARAM "compressor", { "lz4", "lzo", "zstd", "lzo-rle", "deflate" } },
 	{ ZSWAP_PARAM "max_pool_percent", { "20", "1", "5", "40", "0", "60" } },
 	{ ZSWAP_PARAM "max_pool_percent", { "20", "1", "2" } },
+	{ ZSWAP_PARAM "max_pool_percent", { "20", "0" } },
 	{ ZSWAP_PARAM "accept_threshold_percent", { "90", "50", "100" } },
 	{ ZSWAP_PARAM "shrinker_enabled", { "0", "1" } },
 	{ VM "swappiness", { "60", "0", "100", "200" } },
