@@ -14,9 +14,9 @@ usual="check series off builds uml run kunit zswap memsw hibernate release cram 
 long="bisect"
 
 # What takes ten minutes and more on the debug kernel, and what goes the same ways with
-# either kind of LRU
+# either kind of LRU, or takes both
 long_debug="skip=vswap_headroom"
-lru_alike="skip=vswap_backends,vswap_error,vswap_io_matrix,vswap_knobs,vswap_overcommit,vswap_swapon"
+lru_alike="skip=vswap_backends,vswap_error,vswap_headroom,vswap_io_matrix,vswap_knobs,vswap_overcommit,vswap_swapon"
 
 tests=${TESTS:-$usual}
 scale=1
