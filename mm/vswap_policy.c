@@ -247,7 +247,7 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 			     unsigned int nr_pages)
 {
 	struct vswap_trial *trial = vswap_trial(memcg, nid);
-	unsigned long size, all, now = jiffies, took, pause;
+	unsigned long size, all, now = jiffies, took, pause, victims;
 	long declined;
 	bool last;
 
@@ -268,18 +268,19 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	size = vswap_nr_anon(memcg, nid);
 	/* Others may have begun the next trial meanwhile */
 	took = max((long)(now - READ_ONCE(trial->since)), 0L);
+	victims = READ_ONCE(trial->victims);
 	all = last ? size + min(size, VSWAP_LAST_TURN) : size;
-	if (declined < all + VSWAP_OFF_LRU)
-		return;
-
 	/* Others may have seen enough of them, too: it is for one to tell */
-	if (!atomic_long_try_cmpxchg(&trial->declined, &declined, 0))
-		return;
+	do {
+		if (declined < all + VSWAP_OFF_LRU)
+			return;
+	} while (!atomic_long_try_cmpxchg(&trial->declined, &declined, 0));
+
 	pause = clamp(last ? VSWAP_GIVE_UP_LAST * took : took, (unsigned long)VSWAP_GIVE_UP_MIN,
 		      (unsigned long)VSWAP_GIVE_UP_MAX);
 	WRITE_ONCE(trial->size, size);
 	WRITE_ONCE(trial->restarted, 0);
-	WRITE_ONCE(trial->given_up, last ? READ_ONCE(trial->victims) : 0);
+	WRITE_ONCE(trial->given_up, last ? victims : 0);
 	WRITE_ONCE(trial->until, (now + pause) ?: 1);
 	vswap_count_event(VSWAP_GIVE_UP);
 }
@@ -293,13 +294,23 @@ static void vswap_restart_trial(struct vswap_trial *trial)
 }
 
 /*
- * Have all be tried where zswap was given up. Where that was by a last trial, only after
- * memory of a victim in @root or below has become free. Where there was no memory to try
- * more, it is not to be spared any more.
+ * Is all to be tried where zswap was given up? Where that was by a last trial, only after
+ * memory of a victim has become free, the last one's of these being @last. Where it is not
+ * given up, but there was no memory to try more, that is not to be spared any more.
  */
+static bool vswap_is_worth_trying(struct vswap_trial *trial, unsigned long last)
+{
+	unsigned long until = READ_ONCE(trial->until), given_up = READ_ONCE(trial->given_up);
+
+	if (until && (!given_up || last > given_up))
+		return true;
+	return READ_ONCE(trial->starved) && (!until || !time_before(jiffies, until));
+}
+
+/* Before the OOM killer is called for @root, have tried again what is worth it. */
 static void vswap_try_again(struct mem_cgroup *root)
 {
-	unsigned long last = vswap_last_victim(root), given_up;
+	unsigned long last = vswap_last_victim(root);
 	struct mem_cgroup *memcg;
 	struct vswap_trial *trial;
 	int nid;
@@ -313,13 +324,7 @@ static void vswap_try_again(struct mem_cgroup *root)
 			trial = vswap_trial(memcg, nid);
 			if (!trial)
 				continue;
-			if (!READ_ONCE(trial->until)) {
-				if (READ_ONCE(trial->starved))
-					vswap_restart_trial(trial);
-				continue;
-			}
-			given_up = READ_ONCE(trial->given_up);
-			if (!given_up || last > given_up)
+			if (vswap_is_worth_trying(trial, last))
 				vswap_restart_trial(trial);
 		}
 		cond_resched();
@@ -574,7 +579,7 @@ static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 static bool vswap_may_wait(gfp_t gfp)
 {
 	return gfp_has_io_fs(gfp) && !(gfp & __GFP_NOFAIL) &&
-	       !(current->flags & PF_WQ_WORKER);
+	       !(current->flags & PF_WQ_WORKER) && !current_is_kswapd();
 }
 
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */
