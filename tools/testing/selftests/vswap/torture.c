@@ -36,7 +36,7 @@ static const char * const part_names[] = {
 /* Operations after which what only some of them do has, too, and what is rare. */
 #define SOME_OPS	300
 #define MANY_OPS	600
-#define MOST_OPS	2400
+#define MOST_OPS	2000
 /* Times that a device began to fail, after which a page was on it that somebody read. */
 #define MANY_ERRORS	8
 

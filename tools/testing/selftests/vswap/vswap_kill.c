@@ -640,7 +640,7 @@ VSWAP_TEST(vswap_kill, min_ttl)
 	close(ready[0]);
 	munmap(p, nr * page_size);
 	munmap(q, nr_word * page_size);
-	read_others_back();
+	EXPECT_EQ(read_others_back(), 0);
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 

@@ -136,7 +136,7 @@ VSWAP_TEST(vswap_memory, first_fill)
 	EXPECT_EQ(vswap_stat("alloc_fail"), alloc_fail);
 	EXPECT_EQ(vswap_stat("grow_fail"), grow_fail);
 	EXPECT_EQ(vswap_stat("table_fail"), table_fail);
-	read_others_back();
+	EXPECT_EQ(read_others_back(), 0);
 }
 
 #define NR_BUSY		2
