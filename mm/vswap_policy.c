@@ -236,7 +236,8 @@ static inline bool vswap_gave_up(struct mem_cgroup *memcg, int nid)
 static bool vswap_is_last_trial(struct vswap_trial *trial, unsigned long now)
 {
 	unsigned long restarted = READ_ONCE(trial->restarted);
-	bool last = restarted && now - restarted <= VSWAP_GIVE_UP_MIN;
+	/* Somebody else may have seen it later than @now */
+	bool last = restarted && time_before_eq(now, restarted + VSWAP_GIVE_UP_MIN);
 
 	if (restarted)
 		WRITE_ONCE(trial->restarted, last ? now ?: 1 : 0);

@@ -109,7 +109,7 @@ VSWAP_TEST(vswap_cxl, unbind)
 
 	ASSERT_GE(go_on, 0);
 	fill_region(p, NR, PATTERN_RANDOM, 3);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < debug_few(3, 2); i++) {
 		ASSERT_EQ(swap_out(p, NR), NR);
 		EXPECT_GT(read_node(self->node, "stored_pages"), 0);
 		EXPECT_EQ(dax_unbind(self->dax), 0);
@@ -127,7 +127,7 @@ VSWAP_TEST(vswap_cxl, unbind)
 /* A device that goes too early keeps its pages until it is back. */
 VSWAP_TEST(vswap_cxl, unbind_no_room)
 {
-	const size_t nr = 384;
+	const size_t nr = debug_few(384, 96);
 	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_RANDOM, 4);

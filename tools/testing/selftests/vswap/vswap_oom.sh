@@ -58,6 +58,12 @@ events()
 	awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat
 }
 
+# Statistics of virtual swap space
+stat()
+{
+	awk -v name="$1" '$1 == name { print $2 }' /sys/kernel/debug/vswap/stats
+}
+
 # expect TEXT WANT GOT
 expect()
 {
@@ -85,7 +91,7 @@ inconsistent()
 }
 
 echo "TAP version 13"
-echo "1..7"
+echo "1..8"
 echo 1 >$param/enabled
 echo 10 >$param/max_pool_percent
 # Otherwise mmap() refuses what can never fit
@@ -96,8 +102,17 @@ if [ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ]; then
 	take $((total / 3))
 	little=32
 fi
+pages=$((total * 1024 / $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
 kills=$(events oom_kill)
+out=$(events zswpout)
+declined=$(stat declined)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
+# Each page is tried once until zswap is given up, and up to twice before the OOM killer
+# comes; who is taken makes up for sixteen.
+declined=$(($(stat declined) - declined))
+most=$((3 * pages + 16 * ($(events zswpout) - out)))
+expect "nor tried over and over before" yes \
+	"$(if [ "$declined" -le "$most" ]; then echo yes; else echo "$declined of $most pages"; fi)"
 expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
 now=$(events oom_kill)
 expect "by the OOM killer" yes "$(if [ "$now" -ge $((kills + 2)) ]; then echo yes; else echo "$kills then $now"; fi)"
@@ -106,7 +121,7 @@ expect "by the OOM killer" yes "$(if [ "$now" -ge $((kills + 2)) ]; then echo ye
 # when they are read.
 find / -xdev -type f -exec cat {} + >/dev/null 2>&1
 i=0
-while [ "$(awk '/^slots_used/ { print $2 }' /sys/kernel/debug/vswap/stats)" -gt 1000 ] && [ $i -lt 50 ]; do
+while [ "$(stat slots_used)" -gt 1000 ] && [ $i -lt 50 ]; do
 	sleep 0.2
 	i=$((i + 1))
 done
@@ -118,7 +133,7 @@ room=$(available)
 out=$(events zswpout)
 expect "swapping goes on" 0 "$(hog -p word $((room * 3 / 2)))"
 out=$(($(events zswpout) - out))
-least=$((room * 1024 / 4 / $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
+least=$((room * pages / total / 4))
 enough=yes
 [ "$out" -ge "$least" ] || enough="$out of $least pages"
 expect "by the size of what does not fit" yes "$enough"

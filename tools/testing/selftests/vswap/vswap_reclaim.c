@@ -253,7 +253,7 @@ VSWAP_TEST(vswap_reclaim, file_gone)
 	if (access(THP "shmem_enabled", W_OK))
 		SKIP(return, "no huge pages");
 	write_file(THP "defrag", "madvise");
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < rounds && in_time < debug_few(rounds, 1); round++) {
 		char *p = map_shmem(nr);
 		long tried, before;
 		pid_t pid;

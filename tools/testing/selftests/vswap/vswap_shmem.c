@@ -719,6 +719,7 @@ static void *read_along(void *arg)
 VSWAP_TEST(vswap_shmem, cut_while_read)
 {
 	const off_t size = NR * page_size;
+	const int nr_readers = debug_few(2, 1);
 	struct reader readers[2] = {};
 	long large = count_large();
 	unsigned int seed = 1;
@@ -727,7 +728,7 @@ VSWAP_TEST(vswap_shmem, cut_while_read)
 	snprintf(bytes, sizeof(bytes), "%ld swappiness=max", (long)size);
 
 	ASSERT_TRUE(write_whole(self, variant->pattern, 1));
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < nr_readers; i++) {
 		readers[i].fd = self->fd;
 		ASSERT_EQ(pthread_create(&readers[i].thread, NULL, read_along,
 					 &readers[i]), 0);
@@ -765,7 +766,7 @@ VSWAP_TEST(vswap_shmem, cut_while_read)
 			EXPECT_EQ(vswap_validate(), 0);
 		ASSERT_TRUE(check_whole(self, size));
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < nr_readers; i++) {
 		__atomic_store_n(&readers[i].stop, true, __ATOMIC_RELAXED);
 		pthread_join(readers[i].thread, NULL);
 	}
