@@ -24,6 +24,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
 #include <linux/vswap.h>
@@ -576,11 +577,27 @@ static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 	return true;
 }
 
-/* A task that makes room, or holds locks which that takes, is not to wait for it. */
+/*
+ * A task that makes room, or holds locks which that takes, is not to wait for it. Nor is
+ * one that can do without.
+ */
 static bool vswap_may_wait(gfp_t gfp)
 {
-	return gfp_has_io_fs(gfp) && !(gfp & __GFP_NOFAIL) &&
+	return gfp_has_io_fs(gfp) && !(gfp & (__GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) &&
 	       !(current->flags & PF_WQ_WORKER) && !current_is_kswapd();
+}
+
+/*
+ * Kernel memory may be needed under a lock for which the whole machine waits: cgroup_mutex
+ * by who makes a cgroup, rtnl_lock. So it is for a moment only then, and for all tries
+ * together as long as a fast device takes: if there is no room then, tasks are killed.
+ */
+static void vswap_wait_for_room(gfp_t gfp)
+{
+	if (!(gfp & __GFP_ACCOUNT))
+		zswap_wait_shrink();
+	else if (!zswap_headroom_pages() && get_nr_device_swap_pages() > 0)
+		schedule_timeout_killable(max(HZ / 50, 1));
 }
 
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */
@@ -618,7 +635,7 @@ bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 	vswap_try_again(memcg);
 	if (vswap_may_wait(gfp) && vswap_needs_zswap(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
-		zswap_wait_shrink();
+		vswap_wait_for_room(gfp);
 	return true;
 }
 

@@ -39,20 +39,6 @@ static const char * const knobs[] = {
 static char knob_values[ARRAY_SIZE(knobs)][64];
 static pid_t knobs_pid;
 
-/* What @knob is set to, "" if it can't be read. */
-static void read_knob(const char *knob, char *value, size_t size)
-{
-	char text[128] = "", *start;
-
-	if (read_file(knob, text, sizeof(text)) <= 0)
-		text[0] = 0;
-	/* Of several words, the one in brackets */
-	start = strchr(text, '[');
-	start = start ? start + 1 : text;
-	start[strcspn(start, "]\n")] = 0;
-	snprintf(value, size, "%s", start);
-}
-
 __attribute__((constructor)) static void save_knobs(void)
 {
 	knobs_pid = getpid();

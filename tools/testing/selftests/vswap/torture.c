@@ -229,10 +229,10 @@ static void lock_file(const char *path)
 	close(fd);
 }
 
+static const char * const huge[] = { "never", "always", "within_size", "advise" };
+
 static void mount_tmpfs(void)
 {
-	static const char * const huge[] = { "never", "always", "within_size", "advise" };
-
 	mkdir(TORTURE_TMPFS, 0755);
 	for (int i = 0; i < 4; i++) {
 		char path[64], options[64];
@@ -243,6 +243,18 @@ static void mount_tmpfs(void)
 		if (mount("tmpfs", path, "tmpfs", 0, options))
 			mount("tmpfs", path, "tmpfs", 0, "size=4G");
 	}
+}
+
+static void umount_tmpfs(void)
+{
+	for (int i = 0; i < 4; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), TORTURE_TMPFS "/%s", huge[i]);
+		umount2(path, MNT_DETACH);
+		rmdir(path);
+	}
+	rmdir(TORTURE_TMPFS);
 }
 
 /* How much memory is each worker's? */
@@ -741,6 +753,9 @@ int main(int argc, char **argv)
 	began = now();
 	run(seconds);
 	finish(seconds, slots, dying);
+	remove_disks();
+	restore_knobs();
+	umount_tmpfs();
 	printf("1..%d\n", results);
 	return bad ? 1 : 0;
 }

@@ -165,6 +165,8 @@ struct chaos {
 
 extern const struct chaos disk_chaos[], other_chaos[];
 int disks_off(void);
+void remove_disks(void);
+void restore_knobs(void);
 const char *alloc_setup(void);
 void alloc_fail(bool on);
 long allocs_failed(int kind);

@@ -53,6 +53,9 @@ static const struct knob knobs[] = {
 	{ THP "hugepages-2048kB/shmem_enabled", { "inherit", "never", "always" } },
 };
 
+/* What they were before */
+static char knob_values[ARRAY_SIZE(knobs)][64];
+
 static void set_knob(const struct knob *knob, unsigned int n)
 {
 	write_file(knob->path, knob->values[n]);
@@ -80,8 +83,19 @@ static void end_knobs(void)
 	write_file(MM "ksm/run", "0");
 }
 
+/* After all, when nobody needs one any more. */
+void restore_knobs(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+		if (knob_values[i][0])
+			write_file(knobs[i].path, knob_values[i]);
+	}
+}
+
 static const char *setup_knobs(void)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
+		read_knob(knobs[i].path, knob_values[i], sizeof(knob_values[i]));
 	end_knobs();
 	write_file(MM "ksm/run", "1");
 	return NULL;

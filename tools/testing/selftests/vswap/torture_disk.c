@@ -243,6 +243,17 @@ int disks_off(void)
 	return failed;
 }
 
+/* After disks_off() */
+void remove_disks(void)
+{
+	if (can_fail)
+		dm_remove(&disks[FAILING]);
+	for (int i = 0; i < FAILING; i++) {
+		if (disks[i].pages)
+			disk_remove(&disks[i]);
+	}
+}
+
 const struct chaos disk_chaos[] = {
 	{ .name = "disk a", .part = PART_DEVICES, .setup = setup_a, .run = run_a },
 	{ .name = "disk b", .part = PART_DEVICES, .setup = setup_b, .run = run_b },

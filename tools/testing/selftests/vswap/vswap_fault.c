@@ -345,7 +345,7 @@ VSWAP_TEST(vswap_fault, fork)
 }
 
 /* zswap writes back to a disk with failing allocations, hundreds if all are asked for. */
-TEST_F_TIMEOUT(vswap_fault, writeback, 2400)
+TEST_F_TIMEOUT(vswap_fault, writeback, 3600)
 {
 	const char *why = fault_setup();
 	char *p = map_region(4 * NR, false), *q = map_region(NR, false);

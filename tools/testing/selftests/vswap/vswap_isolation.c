@@ -22,8 +22,9 @@
 /*
  * The good one may lose its share of processors, locks and caches to the bad one, of
  * which some parts are several processes. On two processors that makes it about three
- * times as slow. It must not have to wait for what the bad one can't do: waits in
- * reclaim and for devices, and being given up for, take seconds each.
+ * times as slow. It must not have to wait for what the bad one can't do: waits in reclaim
+ * and for devices, and being given up for, take up to a second each and come by the dozen.
+ * A few of them can't be told from a busy machine.
  */
 #define BOUND_MS(alone)	(3000 + 8 * (alone))
 

@@ -68,6 +68,20 @@ static inline int read_file(const char *path, char *buf, size_t size)
 	return len;
 }
 
+/* What @knob is set to, "" if it can't be read. */
+static inline void read_knob(const char *knob, char *value, size_t size)
+{
+	char text[128] = "", *start;
+
+	if (read_file(knob, text, sizeof(text)) <= 0)
+		text[0] = 0;
+	/* Of several words, the one in brackets */
+	start = strchr(text, '[');
+	start = start ? start + 1 : text;
+	start[strcspn(start, "]\n")] = 0;
+	snprintf(value, size, "%s", start);
+}
+
 /* The number behind @key at the start of a line of @path, -1 if it is not there. */
 static inline long read_key(const char *path, const char *key)
 {
