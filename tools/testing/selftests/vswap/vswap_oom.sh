@@ -99,7 +99,7 @@ echo 1 >/proc/sys/vm/overcommit_memory
 # Debug kernels in an emulator take minutes to fill memory: leave less of it
 little=64
 if [ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ]; then
-	take $((total / 3))
+	take $((total * 2 / 5))
 	little=32
 fi
 pages=$((total * 1024 / $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
