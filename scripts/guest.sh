@@ -58,13 +58,13 @@ dir=$(mktemp -d "$build/guest.XXXXXX")
 trap 'end_machine; rm -rf "$dir"' EXIT
 mkdir -p "$build/log"
 
-initrd=$build/initramfs.gz
+initrd=$build/initramfs.cpio
 if [ ${#extra[@]} -gt 0 ]; then
 	mkdir "$dir/tests"
 	cp "${extra[@]}" "$dir/tests"
-	initrd=$dir/initramfs.gz
-	{ cat "$build/initramfs.gz"
-	  cd "$dir" && find tests | cpio -o -H newc -R 0:0 --quiet | gzip -1; } >"$initrd"
+	initrd=$dir/initramfs.cpio
+	{ cat "$build/initramfs.cpio"
+	  cd "$dir" && find tests | cpio -o -H newc -R 0:0 --quiet; } >"$initrd"
 fi
 
 # TCG unless asked otherwise: KVM may be there and still not work. No 5-level

@@ -28,7 +28,7 @@ mkdir -p "$build/log"
 machine()
 {
 	exec "$build/uml/linux" mem=512M ncpus=2 seccomp=on panic=-1 kunit.enable=0 \
-		initrd="$build/initramfs.gz" con=null con0=null,fd:1 ssl=null ssl1=null,fd:3 \
+		initrd="$build/initramfs.cpio" con=null con0=null,fd:1 ssl=null ssl1=null,fd:3 \
 		console=tty0 loglevel=7 "job=$job" "$append" >"$log" 2>&1 3>"$dir/job"
 }
 export -f machine
