@@ -527,7 +527,7 @@ VSWAP_TEST(vswap_cram, evacuate_signal)
 /* Without room for what is on it, the device stays, and nothing is lost. */
 VSWAP_TEST(vswap_cram, evacuate_no_room)
 {
-	const size_t nr = debug_few(384, 96);
+	const size_t nr = debug_few(384, 256);
 	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_QUARTER, 14);

@@ -127,7 +127,7 @@ VSWAP_TEST(vswap_cxl, unbind)
 /* A device that goes too early keeps its pages until it is back. */
 VSWAP_TEST(vswap_cxl, unbind_no_room)
 {
-	const size_t nr = debug_few(384, 96);
+	const size_t nr = 384;
 	char *p = map_region(nr, false);
 
 	fill_region(p, nr, PATTERN_RANDOM, 4);
