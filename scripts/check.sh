@@ -23,8 +23,9 @@ t()
 	if out=$("$@" 2>&1); then
 		echo "ok $n $text"
 	else
-		echo "not ok $n $text"
+		# In front, where what repeats failures looks for the reason
 		echo "$out" | head -n 50 | sed 's/^/# /'
+		echo "not ok $n $text"
 		rc=1
 	fi
 }

@@ -83,11 +83,11 @@ lock_cache()
 # Show the last line of a log while something writes it, on a terminal.
 watch_log()
 {
-	local pid=$1 log=$2
+	local text=$1 pid=$2 log=$3
 
 	[ -t 1 ] || return 0
 	while kill -0 "$pid" 2>/dev/null; do
-		printf '\r\033[K  %.70s' "$(tail -n 1 "$log" | tr -cd '[:print:]')"
+		printf '\r\033[K%.79s' "$text: $(tail -n 1 "$log" | tr -cd '[:print:]')"
 		sleep 1
 	done
 	printf '\r\033[K'
@@ -104,7 +104,7 @@ step()
 	mkdir -p "$(dirname "$log")"
 	"$@" >"$log" 2>&1 </dev/null 6>&- 9>&- &
 	pid=$!
-	watch_log $pid "$log"
+	watch_log "$text" $pid "$log"
 	wait $pid || rc=$?
 	if [ $rc -ne 0 ]; then
 		printf '%-58s failed after %d s\n' "$text" $((SECONDS - start))

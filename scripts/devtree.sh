@@ -23,6 +23,8 @@ make_tree()
 	cd "$dir.part"
 	series_identity
 	git init -q .
+	# Not in the background, beside what is built next
+	git config gc.auto 0
 	series_sums >"$(series_record)"
 	git add -f -A
 	git commit -q -m "Linux, pristine"

@@ -12,7 +12,7 @@ packages_of()
 	build) echo build-essential flex bison bc libelf-dev libssl-dev cpio rsync \
 		kmod ccache python3 git perl xz-utils lz4 ;;
 	guest) echo busybox-static ;;
-	check) echo shellcheck sparse ;;
+	check) echo shellcheck sparse python3-ply python3-git ;;
 	cross) echo gcc-aarch64-linux-gnu ;;
 	*) die "no list of packages for $1" ;;
 	esac

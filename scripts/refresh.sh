@@ -88,10 +88,10 @@ undone()
 record=$(series_record)
 if [ -f "$record" ]; then
 	lost=$(undone)
-	[ -z "$lost" ] || die "Edited in $top since the tree was made, and not what is in $dir:
+	[ -z "$lost" ] || die "Not in $top as when the tree was made, and not what is in $dir:
 $lost
-Commit these edits there. To lose them instead, remove $(realpath "$record"), which has the
-sums of all files as they were."
+Commit there what is edited here, and undo there what is undone here. To lose it instead,
+remove $(realpath "$record"), which has the sums of all files as they were."
 else
 	echo "$dir: what it was made from is unknown, later edits of $top are undone" >&2
 fi

@@ -801,7 +801,7 @@ static long longest_making(const char *cgroup, void *arg)
  * Fill zswap with pages at @p, so that the worker finds nothing that it may write, and the
  * other cgroup with pages that can't be compressed, and that it has no device for.
  */
-static void fill_zswap(struct __test_metadata *_metadata, FIXTURE_DATA(vswap_kill_disk) *self,
+static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self,
 		       char *p, size_t nr_full, int fd)
 {
 	const size_t nr = 512;
