@@ -48,6 +48,7 @@ check_torture()
 	check_number SEED 0
 	# The first CPU stays where it is
 	case ",${WITHOUT:-}," in *,cpus,*) least=1 ;; esac
+	[ "${CPUS:-}" != 1 ] || [ $least -eq 1 ] || wrong "CPUS=1 takes WITHOUT=cpus"
 	check_number CPUS $least 8
 	for part in $(tr , ' ' <<<"${WITHOUT:-}"); do
 		case " $parts " in *" $part "*) ;; *) wrong "WITHOUT=$part is none of: $parts" ;; esac
