@@ -238,7 +238,8 @@ static bool vswap_is_last_trial(struct vswap_trial *trial, unsigned long now)
 {
 	unsigned long restarted = READ_ONCE(trial->restarted);
 	/* Somebody else may have seen it later than @now */
-	bool last = restarted && time_before_eq(now, restarted + VSWAP_GIVE_UP_MIN);
+	bool last = restarted && time_in_range(now, restarted - VSWAP_GIVE_UP_MIN,
+					       restarted + VSWAP_GIVE_UP_MIN);
 
 	if (restarted)
 		WRITE_ONCE(trial->restarted, last ? now ?: 1 : 0);

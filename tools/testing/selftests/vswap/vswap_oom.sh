@@ -108,7 +108,7 @@ out=$(events zswpout)
 declined=$(stat declined)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
 # Each page is tried once until zswap is given up, and up to twice before the OOM killer
-# comes; who is taken makes up for sixteen.
+# comes; one that zswap takes makes up for sixteen that it declines.
 declined=$(($(stat declined) - declined))
 most=$((3 * pages + 16 * ($(events zswpout) - out)))
 expect "nor tried over and over before" yes \
