@@ -471,7 +471,7 @@ void vswap_oom_victim_gone(struct task_struct *victim)
  * compressed. This is for decisions about reclaim, it is no capacity to be shown to
  * users.
  *
- * Context: Any.
+ * Context: Any but interrupts.
  * Return: Number of pages; 0 if pages can't be swapped out without a device, or there
  * is no room for any.
  */
@@ -597,7 +597,7 @@ static void vswap_wait_for_room(gfp_t gfp)
 {
 	if (!(gfp & __GFP_ACCOUNT))
 		zswap_wait_shrink();
-	else if (!zswap_headroom_pages() && get_nr_device_swap_pages() > 0)
+	else if (!zswap_headroom_pages() && vswap_device_room(NULL))
 		schedule_timeout_killable(max(HZ / 50, 1));
 }
 
@@ -633,10 +633,11 @@ bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 	if (!vswap_near_oom(memcg, gfp))
 		return true;
 
-	vswap_try_again(memcg);
+	/* Before all is tried again: that is not to pause */
 	if (vswap_may_wait(gfp) && vswap_needs_zswap(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
 		vswap_wait_for_room(gfp);
+	vswap_try_again(memcg);
 	return true;
 }
 

@@ -606,8 +606,8 @@ static bool all_happened(double seconds)
 	return good;
 }
 
-/* Everybody goes, and nothing may be left. */
-static void finish(double seconds, long slots, long dying)
+/* Everybody goes, and nothing may be left. False if somebody hangs. */
+static bool finish(double seconds, long slots, long dying)
 {
 	bool ended, early, out = false;
 	char text[128];
@@ -639,7 +639,7 @@ static void finish(double seconds, long slots, long dying)
 	result("all that was asked for has happened", all_happened(seconds));
 	result("everybody has come to an end", ended);
 	if (!ended)
-		return;
+		return false;
 
 	result("devices are off", !disks_off());
 	remove_cgroups();
@@ -656,6 +656,7 @@ static void finish(double seconds, long slots, long dying)
 		skip("no leaks", "no kmemleak");
 	else
 		result("no leaks", !leaks());
+	return true;
 }
 
 static bool leave_out(const char *name)
@@ -752,10 +753,12 @@ int main(int argc, char **argv)
 	oom_kills = vm_events("oom_kill");
 	began = now();
 	run(seconds);
-	finish(seconds, slots, dying);
-	remove_disks();
-	restore_knobs();
-	umount_tmpfs();
+	/* Whoever hangs in the kernel would have this hang, too */
+	if (finish(seconds, slots, dying)) {
+		remove_disks();
+		restore_knobs();
+		umount_tmpfs();
+	}
 	printf("1..%d\n", results);
 	return bad ? 1 : 0;
 }

@@ -847,6 +847,7 @@ static void check_longest(struct __test_metadata *_metadata, const char *other,
 		full = longest(other, arg);
 		TH_LOG("the longest took %ld ms, with zswap full %ld ms", alone, full);
 	}
+	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
 	EXPECT_GE(full, 0);
 	EXPECT_LE(full, alone + allowed);
 	EXPECT_GT(cgroup_read_key(other, "memory.events", "max"), events);
