@@ -898,12 +898,13 @@ static void ask_for_kmem(struct kmem *kmem)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) || write_file("/proc/self/oom_score_adj", "-1000"))
 		_exit(2);
 	while (!__atomic_load_n(&kmem->stop, __ATOMIC_RELAXED)) {
-		long took = now_ms();
+		long took;
 
-		if (!__atomic_load_n(&kmem->go, __ATOMIC_RELAXED)) {
-			usleep(1000);
+		/* The kernel log is to have room for what the OOM killer says each time */
+		usleep(50000);
+		if (!__atomic_load_n(&kmem->go, __ATOMIC_RELAXED))
 			continue;
-		}
+		took = now_ms();
 		if (fcntl(fds[0], F_SETPIPE_SZ, 1 << 20) < 0)
 			kmem->failed++;
 		else if (fcntl(fds[0], F_SETPIPE_SZ, page_size) < 0)
