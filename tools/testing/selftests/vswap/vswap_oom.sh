@@ -109,10 +109,9 @@ out=$(events zswpout)
 declined=$(stat declined)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
 # Each page is tried once until zswap is given up, and up to twice before the OOM killer
-# comes; one that zswap takes makes up for sixteen that it declines. On a slow machine the
-# time for which it is given up may pass meanwhile, so that some are tried once more.
+# comes; one that zswap takes makes up for sixteen that it declines.
 declined=$(($(stat declined) - declined))
-most=$((5 * pages + 16 * ($(events zswpout) - out)))
+most=$((3 * pages + 16 * ($(events zswpout) - out)))
 echo "# declined $declined of $most pages"
 expect "nor tried over and over before" yes \
 	"$(if [ "$declined" -le "$most" ]; then echo "$counts"; else echo "more"; fi)"
