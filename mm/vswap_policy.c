@@ -62,6 +62,15 @@
 #define VSWAP_OFF_LRU		min_t(unsigned long, PTRS_PER_PTE, 512)
 
 /*
+ * Kernel memory may be needed under a lock for which the whole machine waits: cgroup_mutex
+ * by who makes a cgroup, rtnl_lock. So a cgroup waits for it as long as a fast device takes
+ * to make room, all its tasks and tries together, and saves that up again in this many
+ * times as long. If there is no room then, tasks are killed.
+ */
+#define VSWAP_KMEM_WAIT		max(HZ / 5, 1)
+#define VSWAP_KMEM_WAIT_SHARE	16
+
+/*
  * What a last trial has found out is no reason to kill another one: how many times
  * memory of the OOM killer's victims has become free since the system was booted, and
  * one. A cgroup notes what the count was the last time in it or below: kills elsewhere
@@ -144,6 +153,11 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 	return memcg ? READ_ONCE(memcg->vswap_last_victim) : READ_ONCE(vswap_victims);
 }
 
+static unsigned long *vswap_kmem_waits(struct mem_cgroup *memcg)
+{
+	return memcg ? &memcg->vswap_kmem_waits : NULL;
+}
+
 static void vswap_note_victim(struct mem_cgroup *memcg)
 {
 	unsigned long nr;
@@ -172,6 +186,11 @@ static struct mem_cgroup *vswap_task_memcg(struct task_struct *task)
 static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 {
 	return READ_ONCE(vswap_victims);
+}
+
+static unsigned long *vswap_kmem_waits(struct mem_cgroup *memcg)
+{
+	return NULL;
 }
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
@@ -589,16 +608,28 @@ static bool vswap_may_wait(gfp_t gfp)
 }
 
 /*
- * Kernel memory may be needed under a lock for which the whole machine waits: cgroup_mutex
- * by who makes a cgroup, rtnl_lock. So it is for a moment only then, and for all tries
- * together as long as a fast device takes: if there is no room then, tasks are killed.
+ * Wait for zswap's worker; for kernel memory of a cgroup for no more than a share of the
+ * time: at *waits, all that its tasks have waited is saved up again.
  */
-static void vswap_wait_for_room(gfp_t gfp)
+static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	if (!(gfp & __GFP_ACCOUNT))
-		zswap_wait_shrink();
-	else if (!zswap_headroom_pages() && vswap_device_room(NULL))
-		schedule_timeout_killable(max(HZ / 50, 1));
+	unsigned long *waits = gfp & __GFP_ACCOUNT ? vswap_kmem_waits(memcg) : NULL;
+	unsigned long until, now = jiffies;
+	long left;
+
+	if (!waits) {
+		zswap_wait_shrink(HZ);
+		return;
+	}
+
+	until = READ_ONCE(*waits);
+	if (time_before(until, now))
+		until = now;
+	left = VSWAP_KMEM_WAIT - DIV_ROUND_UP(until - now, VSWAP_KMEM_WAIT_SHARE);
+	if (left <= 0)
+		return;
+	zswap_wait_shrink(left);
+	WRITE_ONCE(*waits, until + (jiffies - now) * VSWAP_KMEM_WAIT_SHARE);
 }
 
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */
@@ -636,7 +667,7 @@ bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 	/* Before all is tried again: that is not to pause */
 	if (vswap_may_wait(gfp) && vswap_needs_zswap(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
-		vswap_wait_for_room(gfp);
+		vswap_wait_for_room(memcg, gfp);
 	vswap_try_again(memcg);
 	return true;
 }
