@@ -677,14 +677,15 @@ FIXTURE_TEARDOWN(vswap_kill_disk)
 }
 
 /* From now on the cgroup is over its limit, but nobody has been asked to mend that. */
-static int over_limit(const char *cgroup)
+static int over_limit(const char *cgroup, long limit)
 {
-	char path[256];
-	int fd, err = 0;
+	char path[256], text[32];
+	int fd, err = 0, len;
 
 	snprintf(path, sizeof(path), "%s/memory.max", cgroup);
+	len = snprintf(text, sizeof(text), "%ld", limit);
 	fd = open(path, O_WRONLY | O_NONBLOCK);
-	if (fd < 0 || write(fd, "0", 1) != 1)
+	if (fd < 0 || write(fd, text, len) != len)
 		err = -errno;
 	close(fd);
 	return err;
@@ -737,7 +738,7 @@ VSWAP_TEST(vswap_kill_disk, read_ahead)
 	ASSERT_EQ(cgroup_write(self->other, "memory.swap.max", "0"), 0);
 	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
 	ASSERT_TRUE(stop_child(other));
-	ASSERT_EQ(over_limit(self->other), 0);
+	ASSERT_EQ(over_limit(self->other, 0), 0);
 	for (size_t i = 0; i < nr / 2; i += 2)
 		EXPECT_TRUE(pattern_check(p + i * page_size, page_size, PATTERN_QUARTER, 6, i));
 	/* Nor does it go over its limit, where the others are cut and not only read */
@@ -798,16 +799,15 @@ static long longest_making(const char *cgroup, void *arg)
 }
 
 /*
- * Fill zswap with pages at @p, so that the worker finds nothing that it may write, and the
- * other cgroup with pages that can't be compressed, and that it has no device for.
+ * Fill zswap with pages at @p, and the other cgroup with pages of @pattern, which it has no
+ * device for.
  */
 static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self,
-		       char *p, size_t nr_full, int fd)
+		       char *p, size_t nr_full, int fd, enum pattern pattern)
 {
 	const size_t nr = 512;
 	pid_t pid;
 
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
 	fill_region(p, nr_full, PATTERN_POOR, 7);
 	ASSERT_EQ(swap_out(p, nr_full), nr_full);
 	pid = fork_into(self->other, "0");
@@ -816,7 +816,7 @@ static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswa
 
 		if (ftruncate(fd, nr * page_size))
 			_exit(1);
-		fill_region(q, nr, PATTERN_RANDOM, 8);
+		fill_region(q, nr, pattern, 8);
 		_exit(0);
 	}
 	ASSERT_EQ(wait_child(pid), 0);
@@ -826,12 +826,12 @@ static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswa
 
 /*
  * Who needs kernel memory of the other cgroup, which is at its limit, may hold a lock that
- * others need: @longest tells how long it has taken, in ms, or -1. That is about as long
- * with zswap full as without anything to wait for: the OOM killer's reports take their time.
+ * others need: @measure tells how long that takes, or -1. It is hardly more with zswap full
+ * than without anything to wait for: the OOM killer's reports take their time.
  */
-static void check_longest(struct __test_metadata *_metadata, const char *other,
-			  long (*longest)(const char *cgroup, void *arg), void *arg,
-			  long allowed)
+static void check_kmem_waits(struct __test_metadata *_metadata, const char *other,
+			     long (*measure)(const char *cgroup, void *arg), void *arg,
+			     const char *what, long allowed)
 {
 	long events, alone, full = LONG_MAX;
 
@@ -839,13 +839,13 @@ static void check_longest(struct __test_metadata *_metadata, const char *other,
 	ASSERT_EQ(cgroup_write(other, "memory.max", "0"), 0);
 	events = cgroup_read_key(other, "memory.events", "max");
 	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "0"), 0);
-	alone = longest(other, arg);
+	alone = measure(other, arg);
 	EXPECT_GE(alone, 0);
 	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "max"), 0);
 	/* Again, as a busy machine may take as long for once */
 	for (int i = 0; i < 3 && full > alone + allowed; i++) {
-		full = longest(other, arg);
-		TH_LOG("the longest took %ld ms, with zswap full %ld ms", alone, full);
+		full = measure(other, arg);
+		TH_LOG("%s: %ld alone, %ld with zswap full", what, alone, full);
 	}
 	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
 	EXPECT_GE(full, 0);
@@ -863,14 +863,15 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	fill_zswap(_metadata, self, p, nr_full, fd);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_RANDOM);
 	/* It may take a moment until it is empty */
 	do {
 		err = cgroup_write(self->other, "cgroup.subtree_control", "+memory");
 	} while (err == -EBUSY && !usleep(10000));
 	ASSERT_EQ(err, 0);
 
-	check_longest(_metadata, self->other, longest_making, NULL, 2000);
+	check_kmem_waits(_metadata, self->other, longest_making, NULL, "longest, in ms", 1000);
 
 	ASSERT_EQ(cgroup_write(self->other, "cgroup.subtree_control", "-memory"), 0);
 	close(fd);
@@ -883,8 +884,8 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 struct kmem {
 	pid_t pid;
 	bool go, stop;
-	long longest;		/* in ms */
-	unsigned long failed;	/* how often there was none */
+	long longest, all;	/* how long it has taken, in ms */
+	unsigned long asked, failed;
 };
 
 /* Ask for the array of a large pipe over and over. */
@@ -906,33 +907,91 @@ static void ask_for_kmem(struct kmem *kmem)
 			continue;
 		took = now_ms();
 		if (fcntl(fds[0], F_SETPIPE_SZ, 1 << 20) < 0)
-			kmem->failed++;
+			__atomic_add_fetch(&kmem->failed, 1, __ATOMIC_RELAXED);
 		else if (fcntl(fds[0], F_SETPIPE_SZ, page_size) < 0)
 			_exit(3);
 		took = now_ms() - took;
-		if (took > __atomic_load_n(&kmem->longest, __ATOMIC_RELAXED))
-			__atomic_store_n(&kmem->longest, took, __ATOMIC_RELAXED);
+		if (took > kmem->longest)
+			kmem->longest = took;
+		kmem->all += took;
+		__atomic_add_fetch(&kmem->asked, 1, __ATOMIC_RELEASE);
 	}
 	_exit(0);
 }
 
-/* The longest that a task in @cgroup waits for kernel memory in three seconds and more. */
-static long longest_kmem(const char *cgroup, void *arg)
+/* Who asks is to do so, for @ms and until it has asked @nr times, or that takes too long. */
+static bool have_asked(struct kmem *kmem, long ms, unsigned long nr)
 {
-	struct kmem *kmem = arg;
-	unsigned long failed = kmem->failed;
+	long begin = now_ms(), took;
+	unsigned long asked;
+
+	kmem->longest = kmem->all = 0;
+	kmem->asked = kmem->failed = 0;
+	__atomic_store_n(&kmem->go, true, __ATOMIC_RELEASE);
+	do {
+		usleep(10000);
+		asked = __atomic_load_n(&kmem->asked, __ATOMIC_ACQUIRE);
+		took = now_ms() - begin;
+	} while (took < 120000 && (took < ms || asked < nr));
+	__atomic_store_n(&kmem->go, false, __ATOMIC_RELAXED);
+	/* It may be at it */
+	for (int i = 0; i < 100 && __atomic_load_n(&kmem->asked, __ATOMIC_ACQUIRE) == asked; i++)
+		usleep(10000);
+	return asked >= nr;
+}
+
+/* Start a task that asks for kernel memory when it is told to. */
+static struct kmem *start_asking(void)
+{
+	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ask_for_kmem(kmem);
+	}
+	kmem->pid = pid;
+	return kmem;
+}
+
+static int stop_asking(struct kmem *kmem)
+{
+	int status;
+
+	__atomic_store_n(&kmem->stop, true, __ATOMIC_RELAXED);
+	status = wait_child(kmem->pid);
+	munmap(kmem, page_size);
+	return status;
+}
+
+static int move_asking(struct kmem *kmem, const char *cgroup)
+{
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", kmem->pid);
-	if (cgroup_write(cgroup, "cgroup.procs", text))
+	return cgroup_write(cgroup, "cgroup.procs", text);
+}
+
+/* The longest that a task in @cgroup waits for kernel memory that there is not, in ms. */
+static long longest_kmem(const char *cgroup, void *arg)
+{
+	struct kmem *kmem = arg;
+
+	if (move_asking(kmem, cgroup) || !have_asked(kmem, 3000, 3))
 		return -1;
-	kmem->longest = 0;
-	kmem->go = true;
-	for (int i = 0; i < 120 && (i < 3 || kmem->failed < failed + 3); i++)
-		sleep(1);
-	kmem->go = false;
-	usleep(100000);
-	return kmem->failed < failed + 3 ? -1 : kmem->longest;
+	return kmem->failed == kmem->asked ? kmem->longest : -1;
+}
+
+/* How many percent of the time it waits. */
+static long share_kmem(const char *cgroup, void *arg)
+{
+	struct kmem *kmem = arg;
+	long begin = now_ms();
+
+	if (move_asking(kmem, cgroup) || !have_asked(kmem, 3000, 3))
+		return -1;
+	return kmem->all * 100 / (now_ms() - begin);
 }
 
 /* As does who needs kernel memory while it holds a lock of all, as rtnl_lock. */
@@ -940,27 +999,61 @@ VSWAP_TEST(vswap_kill_disk, kernel_memory)
 {
 	const size_t nr_full = poor_pages();
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
-	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid;
+	struct kmem *kmem;
 	char *p;
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		ask_for_kmem(kmem);
-	}
-	kmem->pid = pid;
+	kmem = start_asking();
 	p = map_region(nr_full, false);
-	fill_zswap(_metadata, self, p, nr_full, fd);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_RANDOM);
 
-	check_longest(_metadata, self->other, longest_kmem, kmem, 1000);
+	check_kmem_waits(_metadata, self->other, longest_kmem, kmem, "longest, in ms", 500);
+	check_kmem_waits(_metadata, self->other, share_kmem, kmem, "percent of the time", 30);
 
-	kmem->stop = true;
-	EXPECT_EQ(wait_child(pid), 0);
-	munmap(kmem, page_size);
+	EXPECT_EQ(stop_asking(kmem), 0);
+	close(fd);
+	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
+	munmap(p, nr_full * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+}
+
+/* It does wait while the worker makes room, a fifth more than there may be. */
+VSWAP_TEST(vswap_kill_disk, kernel_memory_room)
+{
+	const size_t nr_full = poor_pages() * 4 / 5;
+	long kills = vm_events("oom_kill"), written = vm_events("zswpwb"), events;
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	struct kmem *kmem;
+	char *p, limit[32];
+
+	if (pool_bytes(1) > 64L << 20)
+		SKIP(return, "too much memory to fill one percent of it");
+	kmem = start_asking();
+	p = map_region(nr_full, false);
+	ASSERT_EQ(move_asking(kmem, self->other), 0);
+	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_QUARTER);
+	/* Nothing charged in advance is left */
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+	snprintf(limit, sizeof(limit), "%ld",
+		 cgroup_read(self->other, "memory.current") - (512L << 10));
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", limit), 0);
+	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
+	ASSERT_EQ(over_limit(self->other, cgroup_read(self->other, "memory.current") - 65536), 0);
+	events = cgroup_read_key(self->other, "memory.events", "max");
+
+	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
+	EXPECT_TRUE(have_asked(kmem, 0, 1));
+	TH_LOG("took %ld ms", kmem->all);
+	EXPECT_EQ(kmem->failed, 0);
+	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
+	EXPECT_GT(vm_events("zswpwb"), written);
+	EXPECT_EQ(vm_events("oom_kill"), kills);
+	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom"), 0);
+
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
+	EXPECT_EQ(stop_asking(kmem), 0);
 	close(fd);
 	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
 	munmap(p, nr_full * page_size);
