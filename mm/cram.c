@@ -398,12 +398,13 @@ unsigned long cram_free_pages(void)
 	list_for_each_entry_rcu(node, &cram_nodes, list) {
 		u64 bound = READ_ONCE(node->bound);
 		u64 mark = cram_mark(node, READ_ONCE(node->high));
-		unsigned long left;
+		long left;
 
+		/* A page that is retired may still count as stored, too */
 		left = node->nr_pages - atomic_long_read(&node->stored) -
 		       atomic_long_read(&node->retired);
 		if (!READ_ONCE(node->full) && !READ_ONCE(node->closed) &&
-		    mark > bound)
+		    mark > bound && left > 0)
 			nr += min_t(u64, left, (mark - bound) >> PAGE_SHIFT);
 	}
 	rcu_read_unlock();

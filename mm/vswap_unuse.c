@@ -81,8 +81,8 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 		/* It may have been read together with one that can't be read */
 		if (unread && !poisoned && !(prev & VSWAP_TB_SLOT_ALONE))
 			continue;
-		nr = vswap_cut_slots(ci, ci_off, ci_end - ci_off, &run);
-		/* What can't be read is lost for good, its readers get SIGBUS. */
+		/* What can't be read is lost for good, page by page: its readers get SIGBUS. */
+		nr = vswap_cut_slots(ci, ci_off, unread ? 1 : ci_end - ci_off, &run);
 		if (unread)
 			atomic_long_set(word, VSWAP_TB_POISON);
 		vswap_unuse_free(batch, &run);
