@@ -64,11 +64,13 @@
 /*
  * Kernel memory may be needed under a lock for which the whole machine waits: cgroup_mutex
  * by who makes a cgroup, rtnl_lock. So a cgroup waits for it as long as a fast device takes
- * to make room, all its tasks and tries together, and saves that up again in this many
- * times as long. If there is no room then, tasks are killed.
+ * to make room, in all its tries one after the other, and saves that up again in this many
+ * times as long. All cgroups together have what so many of them would have. If there is no
+ * room then, tasks are killed.
  */
-#define VSWAP_KMEM_WAIT		max(HZ / 5, 1)
-#define VSWAP_KMEM_WAIT_SHARE	16
+#define VSWAP_KMEM_WAIT		(HZ / 5)
+#define VSWAP_KMEM_SHARE	16
+#define VSWAP_KMEM_CGROUPS	4
 
 /*
  * What a last trial has found out is no reason to kill another one: how many times
@@ -78,6 +80,9 @@
  */
 static unsigned long vswap_victims = 1;
 static DEFINE_SPINLOCK(vswap_victims_lock);	/* has them noted in their order */
+
+/* jiffies: when all that cgroups have waited for kernel memory is saved up again */
+static unsigned long vswap_kmem_all_waits;
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -153,7 +158,7 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 	return memcg ? READ_ONCE(memcg->vswap_last_victim) : READ_ONCE(vswap_victims);
 }
 
-static unsigned long *vswap_kmem_waits(struct mem_cgroup *memcg)
+static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
 {
 	return memcg ? &memcg->vswap_kmem_waits : NULL;
 }
@@ -188,7 +193,7 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 	return READ_ONCE(vswap_victims);
 }
 
-static unsigned long *vswap_kmem_waits(struct mem_cgroup *memcg)
+static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
 {
 	return NULL;
 }
@@ -607,14 +612,35 @@ static bool vswap_may_wait(gfp_t gfp)
 	       !(current->flags & PF_WQ_WORKER) && !current_is_kswapd();
 }
 
-/*
- * Wait for zswap's worker; for kernel memory of a cgroup for no more than a share of the
- * time: at *waits, all that its tasks have waited is saved up again.
- */
+/* What may be waited, in jiffies, where all is saved up again at @saved, of @nr cgroups. */
+static long vswap_kmem_wait_left(unsigned long saved, unsigned long now, int nr)
+{
+	return nr * VSWAP_KMEM_WAIT - DIV_ROUND_UP((saved - now) * nr, VSWAP_KMEM_SHARE);
+}
+
+/* Who has begun earlier may have waited longer, and come to its end before */
+static void vswap_note_saved(unsigned long *waits, unsigned long saved)
+{
+	unsigned long old = READ_ONCE(*waits);
+
+	do {
+		if (!time_before(old, saved))
+			return;
+	} while (!try_cmpxchg(waits, &old, saved));
+}
+
+static unsigned long vswap_saved(unsigned long *waits, unsigned long now)
+{
+	unsigned long saved = READ_ONCE(*waits);
+
+	return time_before(saved, now) ? now : saved;
+}
+
+/* Wait for zswap's worker, for kernel memory of a cgroup for a share of the time only. */
 static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	unsigned long *waits = gfp & __GFP_ACCOUNT ? vswap_kmem_waits(memcg) : NULL;
-	unsigned long until, now = jiffies;
+	unsigned long *waits = gfp & __GFP_ACCOUNT ? vswap_memcg_waits(memcg) : NULL;
+	unsigned long saved, all_saved, waited, now = jiffies;
 	long left;
 
 	if (!waits) {
@@ -622,14 +648,18 @@ static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 		return;
 	}
 
-	until = READ_ONCE(*waits);
-	if (time_before(until, now))
-		until = now;
-	left = VSWAP_KMEM_WAIT - DIV_ROUND_UP(until - now, VSWAP_KMEM_WAIT_SHARE);
+	saved = vswap_saved(waits, now);
+	all_saved = vswap_saved(&vswap_kmem_all_waits, now);
+	left = min(vswap_kmem_wait_left(saved, now, 1),
+		   vswap_kmem_wait_left(all_saved, now, VSWAP_KMEM_CGROUPS));
 	if (left <= 0)
 		return;
+
 	zswap_wait_shrink(left);
-	WRITE_ONCE(*waits, until + (jiffies - now) * VSWAP_KMEM_WAIT_SHARE);
+	/* Not what was waited for a CPU then */
+	waited = min(jiffies - now, (unsigned long)left) * VSWAP_KMEM_SHARE;
+	vswap_note_saved(waits, saved + waited);
+	vswap_note_saved(&vswap_kmem_all_waits, all_saved + waited / VSWAP_KMEM_CGROUPS);
 }
 
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */

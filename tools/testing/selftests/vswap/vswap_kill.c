@@ -645,10 +645,131 @@ VSWAP_TEST(vswap_kill, min_ttl)
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
+/* What is told to a task that asks for kernel memory over and over, and what it tells */
+struct kmem {
+	pid_t pid;
+	bool ready, go, busy, stop;
+	long longest;		/* in ms */
+	long slept;		/* for how long it had nothing to do, in us */
+	unsigned long asked, failed;
+};
+
+static long clock_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* Ask for the array of a large pipe over and over. */
+static void ask_for_kmem(struct kmem *kmem)
+{
+	int fds[2];
+
+	if (pipe(fds))
+		_exit(1);
+	/* Nothing of its own is to be charged, and nobody to be killed, when it has gone there */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) || write_file("/proc/self/oom_score_adj", "-1000"))
+		_exit(2);
+	__atomic_store_n(&kmem->ready, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&kmem->stop, __ATOMIC_RELAXED)) {
+		long took, ran;
+
+		/* The kernel log is to have room for what the OOM killer says each time */
+		usleep(50000);
+		if (!__atomic_load_n(&kmem->go, __ATOMIC_ACQUIRE)) {
+			__atomic_store_n(&kmem->busy, false, __ATOMIC_RELEASE);
+			continue;
+		}
+		took = clock_us(CLOCK_MONOTONIC);
+		ran = clock_us(CLOCK_THREAD_CPUTIME_ID);
+		if (fcntl(fds[0], F_SETPIPE_SZ, 1 << 20) < 0)
+			kmem->failed++;
+		else if (fcntl(fds[0], F_SETPIPE_SZ, page_size) < 0)
+			_exit(3);
+		took = clock_us(CLOCK_MONOTONIC) - took;
+		ran = clock_us(CLOCK_THREAD_CPUTIME_ID) - ran;
+		if (took / 1000 > kmem->longest)
+			kmem->longest = took / 1000;
+		kmem->slept += took - ran;
+		__atomic_add_fetch(&kmem->asked, 1, __ATOMIC_RELAXED);
+	}
+	_exit(0);
+}
+
+/* Start a task that asks for kernel memory when it is told to. */
+static struct kmem *start_asking(void)
+{
+	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	if (kmem == MAP_FAILED)
+		return NULL;
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ask_for_kmem(kmem);
+	}
+	if (pid < 0) {
+		munmap(kmem, page_size);
+		return NULL;
+	}
+	kmem->pid = pid;
+	for (int i = 0; i < 1000 && !__atomic_load_n(&kmem->ready, __ATOMIC_ACQUIRE); i++)
+		usleep(10000);
+	return kmem;
+}
+
+static int stop_asking(struct kmem *kmem)
+{
+	int status;
+
+	__atomic_store_n(&kmem->stop, true, __ATOMIC_RELAXED);
+	status = wait_child(kmem->pid);
+	munmap(kmem, page_size);
+	return status;
+}
+
+/*
+ * The task is to ask for @ms, and until it has done so @nr times, or that takes too long.
+ * Returns how long that was, in ms, or 0.
+ */
+static long have_asked(struct kmem *kmem, long ms, unsigned long nr)
+{
+	long begin = now_ms();
+
+	kmem->longest = 0;
+	kmem->slept = 0;
+	kmem->asked = 0;
+	kmem->failed = 0;
+	kmem->busy = true;
+	__atomic_store_n(&kmem->go, true, __ATOMIC_RELEASE);
+	do {
+		usleep(10000);
+	} while (now_ms() - begin < 120000 && (now_ms() - begin < ms ||
+		 __atomic_load_n(&kmem->asked, __ATOMIC_RELAXED) < nr));
+	__atomic_store_n(&kmem->go, false, __ATOMIC_RELEASE);
+	for (int i = 0; i < 12000 && __atomic_load_n(&kmem->busy, __ATOMIC_ACQUIRE); i++)
+		usleep(10000);
+	return !kmem->busy && kmem->asked >= nr ? now_ms() - begin : 0;
+}
+
+/* Put the task into a cgroup. */
+static int move_asking(struct kmem *kmem, const char *cgroup)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", kmem->pid);
+	return cgroup_write(cgroup, "cgroup.procs", text);
+}
+
 FIXTURE(vswap_kill_disk)
 {
 	char cgroup[128], other[128];
 	struct disk disk;
+	struct kmem *kmem;
 	long slots;
 };
 
@@ -670,6 +791,8 @@ FIXTURE_TEARDOWN(vswap_kill_disk)
 	write_file(ZSWAP_PARAM "max_pool_percent", "20");
 	/* If a failed assertion has left somebody there */
 	cgroup_write(self->other, "cgroup.kill", "1");
+	if (self->kmem)
+		stop_asking(self->kmem);
 	EXPECT_EQ(disk_remove(&self->disk), 0);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	cgroup_leave(self->cgroup);
@@ -768,7 +891,7 @@ VSWAP_TEST(vswap_kill_disk, read_ahead)
  * How long it takes at the most, in ms, to make a cgroup while somebody tries over and over
  * to make one in @cgroup; -1 if it can't be made.
  */
-static long longest_making(const char *cgroup, void *arg)
+static long longest_making(const char *cgroup)
 {
 	long longest = 0, took, end = now_ms() + 3000;
 	char below[160], path[64];
@@ -777,6 +900,8 @@ static long longest_making(const char *cgroup, void *arg)
 	snprintf(below, sizeof(below), "%s/below", cgroup);
 	snprintf(path, sizeof(path), CGROUP "/vswap_elsewhere_%d", getpid());
 	pid = fork();
+	if (pid < 0)
+		return -1;
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;) {
@@ -824,42 +949,26 @@ static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswa
 	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
 }
 
-/*
- * Who needs kernel memory of the other cgroup, which is at its limit, may hold a lock that
- * others need: @measure tells how long that takes, or -1. It is hardly more with zswap full
- * than without anything to wait for: the OOM killer's reports take their time.
- */
-static void check_kmem_waits(struct __test_metadata *_metadata, const char *other,
-			     long (*measure)(const char *cgroup, void *arg), void *arg,
-			     const char *what, long allowed)
+/* The pages that have filled zswap are as they were, and then they and their slots go. */
+static void check_full(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self,
+		       char *p, size_t nr_full)
 {
-	long events, alone, full = LONG_MAX;
-
-	/* Not even what has been charged in advance is left for others */
-	ASSERT_EQ(cgroup_write(other, "memory.max", "0"), 0);
-	events = cgroup_read_key(other, "memory.events", "max");
-	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "0"), 0);
-	alone = measure(other, arg);
-	EXPECT_GE(alone, 0);
-	ASSERT_EQ(cgroup_write(other, "memory.zswap.max", "max"), 0);
-	/* Again, as a busy machine may take as long for once */
-	for (int i = 0; i < 3 && full > alone + allowed; i++) {
-		full = measure(other, arg);
-		TH_LOG("%s: %ld alone, %ld with zswap full", what, alone, full);
-	}
-	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
-	EXPECT_GE(full, 0);
-	EXPECT_LE(full, alone + allowed);
-	EXPECT_GT(cgroup_read_key(other, "memory.events", "max"), events);
-	ASSERT_EQ(cgroup_write(other, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
+	munmap(p, nr_full * page_size);
+	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
-/* Who makes a cgroup below another one has all others wait who make one. */
+/*
+ * Who makes a cgroup below another one, which is at its limit, holds a lock that all others
+ * need who make one. That is not for much longer with zswap full than without anything to
+ * wait for: the OOM killer's reports take their time.
+ */
 VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 {
 	const size_t nr_full = poor_pages();
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC), err;
 	char *p = map_region(nr_full, false);
+	long events, alone, full = LONG_MAX;
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
@@ -871,193 +980,146 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 	} while (err == -EBUSY && !usleep(10000));
 	ASSERT_EQ(err, 0);
 
-	check_kmem_waits(_metadata, self->other, longest_making, NULL, "longest, in ms", 1000);
+	/* Not even what has been charged in advance is left */
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "0"), 0);
+	events = cgroup_read_key(self->other, "memory.events", "max");
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
+	alone = longest_making(self->other);
+	EXPECT_GE(alone, 0);
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "max"), 0);
+	/* Again, as a busy machine may take as long for once */
+	for (int i = 0; i < 3 && full > alone + 1000; i++) {
+		full = longest_making(self->other);
+		TH_LOG("the longest took %ld ms, with zswap full %ld ms", alone, full);
+	}
+	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
+	EXPECT_GE(full, 0);
+	EXPECT_LE(full, alone + 1000);
+	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
 
 	ASSERT_EQ(cgroup_write(self->other, "cgroup.subtree_control", "-memory"), 0);
 	close(fd);
-	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
-	munmap(p, nr_full * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_full(_metadata, self, p, nr_full);
 }
 
-/* What a task that asks for kernel memory tells */
-struct kmem {
-	pid_t pid;
-	bool go, stop;
-	long longest, all;	/* how long it has taken, in ms */
-	unsigned long asked, failed;
-};
-
-/* Ask for the array of a large pipe over and over. */
-static void ask_for_kmem(struct kmem *kmem)
-{
-	int fds[2];
-
-	if (pipe(fds))
-		_exit(1);
-	/* Nothing of its own is to be charged, and nobody to be killed, when it has gone there */
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) || write_file("/proc/self/oom_score_adj", "-1000"))
-		_exit(2);
-	while (!__atomic_load_n(&kmem->stop, __ATOMIC_RELAXED)) {
-		long took;
-
-		/* The kernel log is to have room for what the OOM killer says each time */
-		usleep(50000);
-		if (!__atomic_load_n(&kmem->go, __ATOMIC_RELAXED))
-			continue;
-		took = now_ms();
-		if (fcntl(fds[0], F_SETPIPE_SZ, 1 << 20) < 0)
-			__atomic_add_fetch(&kmem->failed, 1, __ATOMIC_RELAXED);
-		else if (fcntl(fds[0], F_SETPIPE_SZ, page_size) < 0)
-			_exit(3);
-		took = now_ms() - took;
-		if (took > kmem->longest)
-			kmem->longest = took;
-		kmem->all += took;
-		__atomic_add_fetch(&kmem->asked, 1, __ATOMIC_RELEASE);
-	}
-	_exit(0);
-}
-
-/* Who asks is to do so, for @ms and until it has asked @nr times, or that takes too long. */
-static bool have_asked(struct kmem *kmem, long ms, unsigned long nr)
-{
-	long begin = now_ms(), took;
-	unsigned long asked;
-
-	kmem->longest = kmem->all = 0;
-	kmem->asked = kmem->failed = 0;
-	__atomic_store_n(&kmem->go, true, __ATOMIC_RELEASE);
-	do {
-		usleep(10000);
-		asked = __atomic_load_n(&kmem->asked, __ATOMIC_ACQUIRE);
-		took = now_ms() - begin;
-	} while (took < 120000 && (took < ms || asked < nr));
-	__atomic_store_n(&kmem->go, false, __ATOMIC_RELAXED);
-	/* It may be at it */
-	for (int i = 0; i < 100 && __atomic_load_n(&kmem->asked, __ATOMIC_ACQUIRE) == asked; i++)
-		usleep(10000);
-	return asked >= nr;
-}
-
-/* Start a task that asks for kernel memory when it is told to. */
-static struct kmem *start_asking(void)
-{
-	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid = fork();
-
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		ask_for_kmem(kmem);
-	}
-	kmem->pid = pid;
-	return kmem;
-}
-
-static int stop_asking(struct kmem *kmem)
-{
-	int status;
-
-	__atomic_store_n(&kmem->stop, true, __ATOMIC_RELAXED);
-	status = wait_child(kmem->pid);
-	munmap(kmem, page_size);
-	return status;
-}
-
-static int move_asking(struct kmem *kmem, const char *cgroup)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", kmem->pid);
-	return cgroup_write(cgroup, "cgroup.procs", text);
-}
-
-/* The longest that a task in @cgroup waits for kernel memory that there is not, in ms. */
-static long longest_kmem(const char *cgroup, void *arg)
-{
-	struct kmem *kmem = arg;
-
-	if (move_asking(kmem, cgroup) || !have_asked(kmem, 3000, 3))
-		return -1;
-	return kmem->failed == kmem->asked ? kmem->longest : -1;
-}
-
-/* How many percent of the time it waits. */
-static long share_kmem(const char *cgroup, void *arg)
-{
-	struct kmem *kmem = arg;
-	long begin = now_ms();
-
-	if (move_asking(kmem, cgroup) || !have_asked(kmem, 3000, 3))
-		return -1;
-	return kmem->all * 100 / (now_ms() - begin);
-}
-
-/* As does who needs kernel memory while it holds a lock of all, as rtnl_lock. */
+/*
+ * As does who needs kernel memory while it holds a lock of all, as rtnl_lock. So a cgroup
+ * waits for a fifth of a second and then a sixteenth of the time, beyond what it waits for
+ * anyway, as for a CPU.
+ */
 VSWAP_TEST(vswap_kill_disk, kernel_memory)
 {
 	const size_t nr_full = poor_pages();
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	long events, alone, took, waited = LONG_MAX, allowed = 0;
 	struct kmem *kmem;
 	char *p;
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
 	kmem = start_asking();
+	ASSERT_NE(kmem, NULL);
+	self->kmem = kmem;
 	p = map_region(nr_full, false);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
 	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_RANDOM);
+	ASSERT_EQ(move_asking(kmem, self->other), 0);
+	/* Not even what has been charged in advance is left */
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "0"), 0);
+	events = cgroup_read_key(self->other, "memory.events", "max");
 
-	check_kmem_waits(_metadata, self->other, longest_kmem, kmem, "longest, in ms", 500);
-	check_kmem_waits(_metadata, self->other, share_kmem, kmem, "percent of the time", 30);
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
+	ASSERT_GT(have_asked(kmem, 3000, 3), 0);
+	EXPECT_EQ(kmem->failed, kmem->asked);
+	alone = kmem->slept / kmem->asked;
+	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "max"), 0);
+	/* Again, as a busy machine may take longer for once */
+	for (int i = 0; i < 3 && waited > allowed; i++) {
+		took = have_asked(kmem, 5000, 3);
+		ASSERT_GT(took, 0);
+		EXPECT_EQ(kmem->failed, kmem->asked);
+		waited = (kmem->slept - (long)kmem->asked * alone) / 1000;
+		allowed = 200 + took / 16 + 600;
+		TH_LOG("asked %lu times in %ld ms, waited %ld ms, allowed %ld, the longest took %ld",
+		       kmem->asked, took, waited, allowed, kmem->longest);
+	}
+	EXPECT_LE(waited, allowed);
+	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
+	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
 
+	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
+	self->kmem = NULL;
 	EXPECT_EQ(stop_asking(kmem), 0);
 	close(fd);
-	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
-	munmap(p, nr_full * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_full(_metadata, self, p, nr_full);
 }
 
-/* It does wait while the worker makes room, a fifth more than there may be. */
+/* Swap out of @nr pages as many as fill zswap, and a few more, beyond one percent. */
+static size_t swap_out_past_pool(char *p, size_t nr)
+{
+	const size_t step = 8;
+	size_t i;
+
+	for (i = 0; i + step <= nr; i += step) {
+		if (read_num(ZSWAP_DEBUG "pool_total_size") >= pool_bytes(1) + 16 * (long)page_size)
+			break;
+		swap_out(p + i * page_size, step);
+	}
+	return i;
+}
+
+/* It does wait while the worker makes room, and then there is some. */
 VSWAP_TEST(vswap_kill_disk, kernel_memory_room)
 {
-	const size_t nr_full = poor_pages() * 4 / 5;
-	long kills = vm_events("oom_kill"), written = vm_events("zswpwb"), events;
+	const size_t nr_full = poor_pages();
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	long kills = vm_events("oom_kill"), written, events, limit;
 	struct kmem *kmem;
-	char *p, limit[32];
+	char *p, text[32];
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
 	kmem = start_asking();
+	ASSERT_NE(kmem, NULL);
+	self->kmem = kmem;
 	p = map_region(nr_full, false);
-	ASSERT_EQ(move_asking(kmem, self->other), 0);
 	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_QUARTER);
-	/* Nothing charged in advance is left */
-	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
-	snprintf(limit, sizeof(limit), "%ld",
-		 cgroup_read(self->other, "memory.current") - (512L << 10));
-	ASSERT_EQ(cgroup_write(self->other, "memory.max", limit), 0);
-	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
-	ASSERT_EQ(over_limit(self->other, cgroup_read(self->other, "memory.current") - 65536), 0);
-	events = cgroup_read_key(self->other, "memory.events", "max");
+	ASSERT_EQ(move_asking(kmem, self->other), 0);
+	/* Again, as a busy machine may need longer for once, when all may be waited again */
+	for (int i = 0; i < 3; i++) {
+		if (i)
+			sleep(5);
+		ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+		fill_region(p, nr_full, PATTERN_POOR, 7);
+		/* Nothing that is charged in advance is left */
+		limit = cgroup_read(self->other, "memory.current") - 65536;
+		snprintf(text, sizeof(text), "%ld", limit);
+		ASSERT_EQ(cgroup_write(self->other, "memory.max", text), 0);
+		ASSERT_LT(swap_out_past_pool(p, nr_full), nr_full);
+		written = vm_events("zswpwb");
+		events = cgroup_read_key(self->other, "memory.events", "max");
+		ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
+		limit = cgroup_read(self->other, "memory.current") - 65536;
+		ASSERT_EQ(over_limit(self->other, limit), 0);
 
-	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
-	EXPECT_TRUE(have_asked(kmem, 0, 1));
-	TH_LOG("took %ld ms", kmem->all);
+		EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
+		ASSERT_GT(have_asked(kmem, 0, 1), 0);
+		TH_LOG("asked %lu times, failed %lu, took %ld ms, %ld pages written",
+		       kmem->asked, kmem->failed, kmem->longest, vm_events("zswpwb") - written);
+		EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
+		EXPECT_GT(vm_events("zswpwb"), written);
+		if (!kmem->failed)
+			break;
+	}
 	EXPECT_EQ(kmem->failed, 0);
-	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
-	EXPECT_GT(vm_events("zswpwb"), written);
 	EXPECT_EQ(vm_events("oom_kill"), kills);
-	EXPECT_EQ(cgroup_read_key(self->other, "memory.events", "oom"), 0);
 
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
+	self->kmem = NULL;
 	EXPECT_EQ(stop_asking(kmem), 0);
 	close(fd);
-	EXPECT_EQ(check_region(p, nr_full, PATTERN_POOR, 7), nr_full);
-	munmap(p, nr_full * page_size);
-	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
+	check_full(_metadata, self, p, nr_full);
 }
 
 TEST_HARNESS_MAIN
