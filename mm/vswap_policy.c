@@ -65,8 +65,8 @@
  * Kernel memory may be needed under a lock for which the whole machine waits: cgroup_mutex
  * by who makes a cgroup, rtnl_lock. So a cgroup waits for it as long as a fast device takes
  * to make room, in all its tries one after the other, and saves that up again in this many
- * times as long. All cgroups together have what so many of them would have. If there is no
- * room then, tasks are killed.
+ * times as long. All cgroups together have what so many of them would have, so that one
+ * may find nothing left because of others. If there is no room then, tasks are killed.
  */
 #define VSWAP_KMEM_WAIT		(HZ / 5)
 #define VSWAP_KMEM_SHARE	16
@@ -618,7 +618,7 @@ static long vswap_kmem_wait_left(unsigned long saved, unsigned long now, int nr)
 	return nr * VSWAP_KMEM_WAIT - DIV_ROUND_UP((saved - now) * nr, VSWAP_KMEM_SHARE);
 }
 
-/* Who has begun earlier may have waited longer, and come to its end before */
+/* Never backwards: who has begun earlier may have waited longer, and noted it before. */
 static void vswap_note_saved(unsigned long *waits, unsigned long saved)
 {
 	unsigned long old = READ_ONCE(*waits);
@@ -656,8 +656,10 @@ static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 		return;
 
 	zswap_wait_shrink(left);
-	/* Not what was waited for a CPU then */
-	waited = min(jiffies - now, (unsigned long)left) * VSWAP_KMEM_SHARE;
+	/* A timer may end one jiffy later, but what is waited for a CPU then does not count */
+	waited = min(jiffies - now, left + 1UL) * VSWAP_KMEM_SHARE;
+	if (!waited)
+		return;
 	vswap_note_saved(waits, saved + waited);
 	vswap_note_saved(&vswap_kmem_all_waits, all_saved + waited / VSWAP_KMEM_CGROUPS);
 }
