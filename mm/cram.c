@@ -9,11 +9,12 @@
  * sees.
  *
  * Room. What a page takes is known after it is written only, and what is written
- * beyond the capacity is lost without notice. So a page is counted in full
- * before it is written, in cram_node::bound, and the driver is asked how much is
- * really in use when the sum reaches the high watermark. From there on pages are
- * refused, and the coldest ones are moved elsewhere, until the low watermark is
- * reached.
+ * beyond the capacity is lost without notice. So a page is counted in full while
+ * it is copied, in cram_node::bound, and the driver is asked how much is really in
+ * use when the sum reaches the high watermark. From there on pages are refused,
+ * and those that have been there for long are moved elsewhere, until the low
+ * watermark is reached. What the CPUs' caches or the device have yet to get to,
+ * the driver has to add.
  *
  * Owner. Each page knows the swap entry whose data it has. To give up a node
  * is to read all of these entries into the swap cache, in no matter which
@@ -111,7 +112,7 @@ static unsigned long cram_page_index(struct cram_node *node, struct page *page)
 	return 0;
 }
 
-/* Ask the driver how much is in use; what is on its way counts in full. */
+/* Ask the driver how much is in use; what is being copied counts in full. */
 static void __cram_refresh(struct cram_node *node)
 {
 	struct cram_usage *usage = &node->usage;

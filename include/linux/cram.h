@@ -37,16 +37,18 @@ struct cram_usage {
  * @may_store: May @page be written now? It is free, and it is written if this
  *	returns true. A driver may refuse at any time.
  * @released: What is in @page is not needed any more. The device may be told to
- *	discard it, or it can be overwritten with zeroes, which take no room; not
- *	if the page has failed, see PageHWPoison().
+ *	discard it at once, or it can be overwritten with zeroes, which take no
+ *	room; not if the page has failed, see PageHWPoison(). It may be written
+ *	again as soon as this returns.
  * @stored_size: How many bytes @page, which has just been written, really takes,
  *	0 if the device does not say. Then, and without this, the mean of the pages
  *	that are stored is used.
- * @get_usage: How much is in use. It may be more than there really is, but never
- *	less: nothing is stored beyond the capacity because of that. If the
- *	capacity shrinks, or the use grows without a store, the driver has to call
- *	cram_usage_changed(). Without this, each page takes as much as there is in
- *	it.
+ * @get_usage: How much is in use, of all that has been copied to the device. It
+ *	may be more than there really is; if it is less, as caches of the CPUs or
+ *	the device have not got to some of it, pages may be stored beyond the
+ *	capacity. If the capacity shrinks, or the use grows without a store, the
+ *	driver has to call cram_usage_changed(). Without this, each page takes as
+ *	much as there is in it.
  */
 struct cram_ops {
 	bool (*may_store)(void *priv, struct page *page);

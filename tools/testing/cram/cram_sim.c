@@ -5,7 +5,7 @@
  * Takes ranges of memory that nobody uses (memmap= on the kernel command line) and
  * hands each to a node as compressed RAM. A device says that it has less room than
  * its range, and what a page takes of that room is found out by compressing it.
- * A page that is written beyond the room is lost, as it would be with hardware.
+ * A page that is written beyond the room is lost, and reported as poisoned.
  *
  * Module parameters, one value for each device:
  *	start=ADDRESS,...	of the ranges, in bytes
