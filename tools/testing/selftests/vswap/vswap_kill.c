@@ -664,13 +664,21 @@ static long clock_us(clockid_t clock)
 	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* Ask for the array of a large pipe over and over. */
+/*
+ * Ask for the arrays of large pipes over and over, 16 kB each. They are more than a CPU has
+ * charged in advance.
+ */
 static void ask_for_kmem(struct kmem *kmem)
 {
-	int fds[2];
+	const size_t nr = 64 * page_size / 16384 * 3 / 2;
+	int fds[nr][2];
+	size_t n;
 
-	if (pipe(fds))
-		_exit(1);
+	go_to_cpu(0);
+	for (n = 0; n < nr; n++) {
+		if (pipe(fds[n]))
+			_exit(1);
+	}
 	/* Nothing of its own is to be charged, and nobody to be killed, when it has gone there */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) || write_file("/proc/self/oom_score_adj", "-1000"))
 		_exit(2);
@@ -688,15 +696,21 @@ static void ask_for_kmem(struct kmem *kmem)
 		}
 		took = clock_us(CLOCK_MONOTONIC);
 		ran = clock_us(CLOCK_THREAD_CPUTIME_ID);
-		if (fcntl(fds[0], F_SETPIPE_SZ, 1 << 20) < 0)
-			kmem->failed++;
-		else if (fcntl(fds[0], F_SETPIPE_SZ, page_size) < 0)
-			_exit(3);
+		for (n = 0; n < nr; n++) {
+			if (fcntl(fds[n][0], F_SETPIPE_SZ, 256 * page_size) < 0) {
+				kmem->failed++;
+				break;
+			}
+		}
 		took = clock_us(CLOCK_MONOTONIC) - took;
 		ran = clock_us(CLOCK_THREAD_CPUTIME_ID) - ran;
 		if (took / 1000 > kmem->longest)
 			kmem->longest = took / 1000;
 		kmem->slept += took - ran;
+		while (n--) {
+			if (fcntl(fds[n][0], F_SETPIPE_SZ, page_size) < 0)
+				_exit(3);
+		}
 		__atomic_add_fetch(&kmem->asked, 1, __ATOMIC_RELAXED);
 	}
 	_exit(0);
