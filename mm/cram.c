@@ -413,7 +413,7 @@ unsigned long cram_free_pages(void)
 	return nr;
 }
 
-/* Move the coldest pages elsewhere until the low watermark is reached. */
+/* Move pages elsewhere, the oldest of each cgroup, until the low watermark is reached. */
 static void cram_evict(struct work_struct *work)
 {
 	struct cram_node *node = container_of(to_delayed_work(work),

@@ -716,30 +716,6 @@ static void ask_for_kmem(struct kmem *kmem)
 	_exit(0);
 }
 
-/* Start a task that asks for kernel memory when it is told to. */
-static struct kmem *start_asking(void)
-{
-	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid;
-
-	if (kmem == MAP_FAILED)
-		return NULL;
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		ask_for_kmem(kmem);
-	}
-	if (pid < 0) {
-		munmap(kmem, page_size);
-		return NULL;
-	}
-	kmem->pid = pid;
-	for (int i = 0; i < 1000 && !__atomic_load_n(&kmem->ready, __ATOMIC_ACQUIRE); i++)
-		usleep(10000);
-	return kmem;
-}
-
 static int stop_asking(struct kmem *kmem)
 {
 	int status;
@@ -944,19 +920,35 @@ static long longest_making(const char *cgroup)
 	return longest;
 }
 
-/*
- * Fill zswap with pages at @p, and the other cgroup with pages of @pattern, which it has no
- * device for.
- */
-static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self,
-		       char *p, size_t nr_full, int fd, enum pattern pattern)
+/* Start a task that asks for kernel memory when it is told to. */
+static struct kmem *start_asking(struct __test_metadata *_metadata,
+				 struct _test_data_vswap_kill_disk *self)
 {
-	const size_t nr = 512;
+	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 
-	fill_region(p, nr_full, PATTERN_POOR, 7);
-	ASSERT_EQ(swap_out(p, nr_full), nr_full);
-	pid = fork_into(self->other, "0");
+	ASSERT_NE(kmem, MAP_FAILED);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ask_for_kmem(kmem);
+	}
+	ASSERT_GT(pid, 0);
+	kmem->pid = pid;
+	self->kmem = kmem;
+	for (int i = 0; i < 1000 && !__atomic_load_n(&kmem->ready, __ATOMIC_ACQUIRE); i++)
+		usleep(10000);
+	return kmem;
+}
+
+/* Fill the other cgroup with pages of @pattern, which it has no device for. */
+static void fill_other(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self,
+		       int fd, enum pattern pattern)
+{
+	const size_t nr = 512;
+	pid_t pid = fork_into(self->other, "0");
+
 	if (!pid) {
 		char *q = mmap(NULL, nr * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
@@ -967,6 +959,19 @@ static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswa
 	}
 	ASSERT_EQ(wait_child(pid), 0);
 	ASSERT_EQ(cgroup_write(self->other, "memory.swap.max", "0"), 0);
+}
+
+/*
+ * Fill zswap with pages at @p, so that the worker finds nothing that it may write, and the
+ * other cgroup with pages that can't be compressed.
+ */
+static void fill_zswap(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self,
+		       char *p, size_t nr_full, int fd)
+{
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
+	fill_region(p, nr_full, PATTERN_POOR, 7);
+	ASSERT_EQ(swap_out(p, nr_full), nr_full);
+	fill_other(_metadata, self, fd, PATTERN_RANDOM);
 	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "1"), 0);
 }
 
@@ -994,8 +999,7 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
-	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_RANDOM);
+	fill_zswap(_metadata, self, p, nr_full, fd);
 	/* It may take a moment until it is empty */
 	do {
 		err = cgroup_write(self->other, "cgroup.subtree_control", "+memory");
@@ -1040,12 +1044,9 @@ VSWAP_TEST(vswap_kill_disk, kernel_memory)
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	kmem = start_asking();
-	ASSERT_NE(kmem, NULL);
-	self->kmem = kmem;
+	kmem = start_asking(_metadata, self);
 	p = map_region(nr_full, false);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.writeback", "0"), 0);
-	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_RANDOM);
+	fill_zswap(_metadata, self, p, nr_full, fd);
 	ASSERT_EQ(move_asking(kmem, self->other), 0);
 	/* Not even what has been charged in advance is left */
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "0"), 0);
@@ -1086,8 +1087,9 @@ static size_t swap_out_past_pool(char *p, size_t nr)
 	for (i = 0; i + step <= nr; i += step) {
 		if (read_num(ZSWAP_DEBUG "pool_total_size") >= pool_bytes(1) + 16 * (long)page_size)
 			break;
-		swap_out(p + i * page_size, step);
+		start_swap_out(p + i * page_size, step);
 	}
+	wait_writeback();
 	return i;
 }
 
@@ -1102,11 +1104,9 @@ VSWAP_TEST(vswap_kill_disk, kernel_memory_room)
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	kmem = start_asking();
-	ASSERT_NE(kmem, NULL);
-	self->kmem = kmem;
+	kmem = start_asking(_metadata, self);
 	p = map_region(nr_full, false);
-	fill_zswap(_metadata, self, p, nr_full, fd, PATTERN_QUARTER);
+	fill_other(_metadata, self, fd, PATTERN_QUARTER);
 	ASSERT_EQ(move_asking(kmem, self->other), 0);
 	/* Again, as a busy machine may need longer for once, when all may be waited again */
 	for (int i = 0; i < 3; i++) {
