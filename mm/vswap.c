@@ -643,7 +643,7 @@ static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
 	return nr;
 }
 
-/* All tasks that are out of memory wait for the OOM killer meanwhile */
+/* All tasks of the cgroup that are out of memory may wait for this */
 #define VSWAP_WALK_SLOTS	(8UL << 20)
 
 /**

@@ -63,14 +63,16 @@
 
 /*
  * Kernel memory may be needed under a lock for which the whole machine waits: cgroup_mutex
- * by who makes a cgroup, rtnl_lock. So a cgroup waits for it as long as a fast device takes
- * to make room, in all its tries one after the other, and saves that up again in this many
- * times as long. All cgroups together have what so many of them would have, so that one
- * may find nothing left because of others. If there is no room then, tasks are killed.
+ * by who makes a cgroup, rtnl_lock. And a page that is read back is charged to the cgroup
+ * whose page it was, whoever needs it. So for a cgroup as long is waited in these cases as
+ * a fast device takes to make room, in all tries one after the other, and that is saved up
+ * again in this many times as long. All cgroups together have what so many of them would
+ * have, so that one may find nothing left because of others. If there is no room then,
+ * tasks are killed.
  */
-#define VSWAP_KMEM_WAIT		(HZ / 5)
-#define VSWAP_KMEM_SHARE	16
-#define VSWAP_KMEM_CGROUPS	4
+#define VSWAP_SHORT_WAIT		(HZ / 5)
+#define VSWAP_SHORT_SHARE	16
+#define VSWAP_SHORT_CGROUPS	4
 
 /*
  * What a last trial has found out is no reason to kill another one: how many times
@@ -81,8 +83,8 @@
 static unsigned long vswap_victims = 1;
 static DEFINE_SPINLOCK(vswap_victims_lock);	/* has them noted in their order */
 
-/* jiffies: when all that cgroups have waited for kernel memory is saved up again */
-static unsigned long vswap_kmem_all_waits;
+/* jiffies: when all that has been waited in short for any cgroup is saved up again */
+static unsigned long vswap_all_short_waits;
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
@@ -160,7 +162,19 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 
 static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
 {
-	return memcg ? &memcg->vswap_kmem_waits : NULL;
+	return memcg ? &memcg->vswap_short_waits : NULL;
+}
+
+/* Is what the task asks for charged to a cgroup that it is not in? */
+static bool vswap_is_foreign(struct mem_cgroup *memcg)
+{
+	bool foreign;
+
+	rcu_read_lock();
+	foreign = memcg && !mem_cgroup_is_descendant(mem_cgroup_from_task(current), memcg);
+	rcu_read_unlock();
+
+	return foreign;
 }
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
@@ -196,6 +210,11 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
 {
 	return NULL;
+}
+
+static bool vswap_is_foreign(struct mem_cgroup *memcg)
+{
+	return false;
 }
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
@@ -613,9 +632,9 @@ static bool vswap_may_wait(gfp_t gfp)
 }
 
 /* What may be waited, in jiffies, where all is saved up again at @saved, of @nr cgroups. */
-static long vswap_kmem_wait_left(unsigned long saved, unsigned long now, int nr)
+static long vswap_short_wait_left(unsigned long saved, unsigned long now, int nr)
 {
-	return nr * VSWAP_KMEM_WAIT - DIV_ROUND_UP((saved - now) * nr, VSWAP_KMEM_SHARE);
+	return nr * VSWAP_SHORT_WAIT - DIV_ROUND_UP((saved - now) * nr, VSWAP_SHORT_SHARE);
 }
 
 /* Never backwards: who has begun earlier may have waited longer, and noted it before. */
@@ -636,32 +655,33 @@ static unsigned long vswap_saved(unsigned long *waits, unsigned long now)
 	return time_before(saved, now) ? now : saved;
 }
 
-/* Wait for zswap's worker, for kernel memory of a cgroup for a share of the time only. */
+/* Wait for zswap's worker, if others may have to wait as well for a share of the time only. */
 static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	unsigned long *waits = gfp & __GFP_ACCOUNT ? vswap_memcg_waits(memcg) : NULL;
+	bool briefly = (gfp & __GFP_ACCOUNT) || vswap_is_foreign(memcg);
+	unsigned long *waits = vswap_memcg_waits(memcg);
 	unsigned long saved, all_saved, waited, now = jiffies;
 	long left;
 
-	if (!waits) {
+	if (!waits || !briefly) {
 		zswap_wait_shrink(HZ);
 		return;
 	}
 
 	saved = vswap_saved(waits, now);
-	all_saved = vswap_saved(&vswap_kmem_all_waits, now);
-	left = min(vswap_kmem_wait_left(saved, now, 1),
-		   vswap_kmem_wait_left(all_saved, now, VSWAP_KMEM_CGROUPS));
+	all_saved = vswap_saved(&vswap_all_short_waits, now);
+	left = min(vswap_short_wait_left(saved, now, 1),
+		   vswap_short_wait_left(all_saved, now, VSWAP_SHORT_CGROUPS));
 	if (left <= 0)
 		return;
 
 	zswap_wait_shrink(left);
 	/* A timer may end one jiffy later, but what is waited for a CPU then does not count */
-	waited = min(jiffies - now, left + 1UL) * VSWAP_KMEM_SHARE;
+	waited = min(jiffies - now, left + 1UL) * VSWAP_SHORT_SHARE;
 	if (!waited)
 		return;
 	vswap_note_saved(waits, saved + waited);
-	vswap_note_saved(&vswap_kmem_all_waits, all_saved + waited / VSWAP_KMEM_CGROUPS);
+	vswap_note_saved(&vswap_all_short_waits, all_saved + waited / VSWAP_SHORT_CGROUPS);
 }
 
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */

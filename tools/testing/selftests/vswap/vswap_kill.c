@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/falloc.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -548,8 +549,8 @@ VSWAP_TEST(vswap_kill, beside_others)
 }
 
 /*
- * Hold memory until @spare kB of it are free, and pause; then take up to @nr pages more,
- * until kswapd comes, and wait to be told once more. None of it can be reclaimed.
+ * Hold memory until @spare kB of it are free, and pause; then take up to @nr pages more
+ * until told to stop, slowly once kswapd has come. None of it can be reclaimed.
  */
 static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 {
@@ -560,6 +561,7 @@ static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 		const size_t nr_step = (1UL << 20) / page_size, few = 64;
 		size_t nr_free = read_key("/proc/meminfo", "MemFree") * 1024L / page_size, i;
 		char *held = map_region(nr_free, true), *p = map_region(nr, false);
+		struct pollfd told = { .fd = go[0], .events = POLLIN };
 		long runs;
 
 		if (mlockall(MCL_CURRENT | MCL_ONFAULT) || !held || !p)
@@ -569,10 +571,13 @@ static pid_t start_taking(long spare, size_t nr, int *go, int *ready)
 			memset(held + i * page_size, 1, nr_step * page_size);
 		if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(2);
+		/* kswapd is to be the first to see it, and may find enough elsewhere for once */
 		runs = vm_events("pageoutrun");
-		for (i = 0; i < nr - few && vm_events("pageoutrun") == runs; i += few)
+		for (i = 0; i < nr - few; i += few) {
 			memset(p + i * page_size, 1, few * page_size);
-		/* It is to be the first to see it, and the only one */
+			if (vm_events("pageoutrun") != runs && poll(&told, 1, 200) == 1)
+				break;
+		}
 		_exit(read(go[0], &c, 1) == 1 && i < nr - few ? 0 : 3);
 	}
 	return pid;
@@ -645,9 +650,10 @@ VSWAP_TEST(vswap_kill, min_ttl)
 	EXPECT_LE(wait_slots(self->slots + OWN_PAGES), self->slots + OWN_PAGES);
 }
 
-/* What is told to a task that asks for kernel memory over and over, and what it tells */
-struct kmem {
+/* What is told to a task that asks for memory over and over, and what it tells */
+struct asking {
 	pid_t pid;
+	int fd;			/* for pages of this file, or for kernel memory */
 	bool ready, stop;
 	unsigned int phase;	/* odd: it is to ask */
 	unsigned int done;	/* the last phase in which it has begun to do nothing */
@@ -664,65 +670,95 @@ static long clock_us(clockid_t clock)
 	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/*
- * Ask for the arrays of large pipes over and over, 16 kB each. They are more than a CPU has
- * charged in advance.
- */
-static void ask_for_kmem(struct kmem *kmem)
+/* More than a CPU has charged in advance; the arrays of large pipes are 16 kB each */
+#define NR_PAGES	96
+#define NR_PIPES	(NR_PAGES * page_size / 16384)
+
+static size_t enlarge_pipes(int fds[][2])
 {
-	const size_t nr = 64 * page_size / 16384 * 3 / 2;
-	int fds[nr][2];
 	size_t n;
 
+	for (n = 0; n < NR_PIPES; n++) {
+		if (fcntl(fds[n][0], F_SETPIPE_SZ, 256 * page_size) < 0)
+			break;
+	}
+	return n;
+}
+
+static void shrink_pipes(int fds[][2], size_t nr)
+{
+	for (size_t n = 0; n < nr; n++) {
+		if (fcntl(fds[n][0], F_SETPIPE_SZ, page_size) < 0)
+			_exit(3);
+	}
+}
+
+static bool read_pages(int fd)
+{
+	char c;
+
+	for (size_t n = 0; n < NR_PAGES; n++) {
+		if (pread(fd, &c, 1, n * page_size) != 1)
+			return false;
+	}
+	return true;
+}
+
+/* Ask for kernel memory, or for pages of a file, over and over. */
+static void ask_for(struct asking *asking)
+{
+	int fds[NR_PIPES][2];
+
 	go_to_cpu(0);
-	for (n = 0; n < nr; n++) {
+	for (size_t n = 0; n < NR_PIPES; n++) {
 		if (pipe(fds[n]))
 			_exit(1);
 	}
 	/* Nothing of its own is to be charged, and nobody to be killed, when it has gone there */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) || write_file("/proc/self/oom_score_adj", "-1000"))
 		_exit(2);
-	__atomic_store_n(&kmem->ready, true, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&kmem->stop, __ATOMIC_RELAXED)) {
+	__atomic_store_n(&asking->ready, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&asking->stop, __ATOMIC_RELAXED)) {
 		unsigned int phase;
 		long took, ran;
+		size_t n = 0;
+		bool got;
 
 		/* The kernel log is to have room for what the OOM killer says each time */
 		usleep(50000);
-		phase = __atomic_load_n(&kmem->phase, __ATOMIC_ACQUIRE);
+		phase = __atomic_load_n(&asking->phase, __ATOMIC_ACQUIRE);
 		if (phase % 2 == 0) {
-			__atomic_store_n(&kmem->done, phase, __ATOMIC_RELEASE);
+			__atomic_store_n(&asking->done, phase, __ATOMIC_RELEASE);
 			continue;
 		}
 		took = clock_us(CLOCK_MONOTONIC);
 		ran = clock_us(CLOCK_THREAD_CPUTIME_ID);
-		for (n = 0; n < nr; n++) {
-			if (fcntl(fds[n][0], F_SETPIPE_SZ, 256 * page_size) < 0) {
-				kmem->failed++;
-				break;
-			}
+		if (asking->fd < 0) {
+			n = enlarge_pipes(fds);
+			got = n == NR_PIPES;
+		} else {
+			got = read_pages(asking->fd);
 		}
 		took = clock_us(CLOCK_MONOTONIC) - took;
 		ran = clock_us(CLOCK_THREAD_CPUTIME_ID) - ran;
-		if (took / 1000 > kmem->longest)
-			kmem->longest = took / 1000;
-		kmem->slept += took - ran;
-		while (n--) {
-			if (fcntl(fds[n][0], F_SETPIPE_SZ, page_size) < 0)
-				_exit(3);
-		}
-		__atomic_add_fetch(&kmem->asked, 1, __ATOMIC_RELAXED);
+		if (!got)
+			asking->failed++;
+		if (took / 1000 > asking->longest)
+			asking->longest = took / 1000;
+		asking->slept += took - ran;
+		shrink_pipes(fds, n);
+		__atomic_add_fetch(&asking->asked, 1, __ATOMIC_RELAXED);
 	}
 	_exit(0);
 }
 
-static int stop_asking(struct kmem *kmem)
+static int stop_asking(struct asking *asking)
 {
 	int status;
 
-	__atomic_store_n(&kmem->stop, true, __ATOMIC_RELAXED);
-	status = wait_child(kmem->pid);
-	munmap(kmem, page_size);
+	__atomic_store_n(&asking->stop, true, __ATOMIC_RELAXED);
+	status = wait_child(asking->pid);
+	munmap(asking, page_size);
 	return status;
 }
 
@@ -730,35 +766,35 @@ static int stop_asking(struct kmem *kmem)
  * The task is to ask for @ms, and until it has done so @nr times, or that takes too long.
  * Returns how long that was, in ms, or 0.
  */
-static long have_asked(struct kmem *kmem, long ms, unsigned long nr)
+static long have_asked(struct asking *asking, long ms, unsigned long nr)
 {
 	long begin = now_ms();
 	unsigned int phase;
 
-	kmem->longest = 0;
-	kmem->slept = 0;
-	kmem->asked = 0;
-	kmem->failed = 0;
-	__atomic_add_fetch(&kmem->phase, 1, __ATOMIC_RELEASE);
+	asking->longest = 0;
+	asking->slept = 0;
+	asking->asked = 0;
+	asking->failed = 0;
+	__atomic_add_fetch(&asking->phase, 1, __ATOMIC_RELEASE);
 	do {
 		usleep(10000);
 	} while (now_ms() - begin < 120000 && (now_ms() - begin < ms ||
-		 __atomic_load_n(&kmem->asked, __ATOMIC_RELAXED) < nr));
-	phase = __atomic_add_fetch(&kmem->phase, 1, __ATOMIC_RELEASE);
+		 __atomic_load_n(&asking->asked, __ATOMIC_RELAXED) < nr));
+	phase = __atomic_add_fetch(&asking->phase, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < 12000; i++) {
-		if (__atomic_load_n(&kmem->done, __ATOMIC_ACQUIRE) == phase)
-			return kmem->asked >= nr ? now_ms() - begin : 0;
+		if (__atomic_load_n(&asking->done, __ATOMIC_ACQUIRE) == phase)
+			return asking->asked >= nr ? now_ms() - begin : 0;
 		usleep(10000);
 	}
 	return 0;
 }
 
 /* Put the task into a cgroup. */
-static int move_asking(struct kmem *kmem, const char *cgroup)
+static int move_asking(struct asking *asking, const char *cgroup)
 {
 	char text[16];
 
-	snprintf(text, sizeof(text), "%d", kmem->pid);
+	snprintf(text, sizeof(text), "%d", asking->pid);
 	return cgroup_write(cgroup, "cgroup.procs", text);
 }
 
@@ -766,7 +802,7 @@ FIXTURE(vswap_kill_disk)
 {
 	char cgroup[128], other[128];
 	struct disk disk;
-	struct kmem *kmem;
+	struct asking *asking;
 	long slots;
 };
 
@@ -788,8 +824,8 @@ FIXTURE_TEARDOWN(vswap_kill_disk)
 	write_file(ZSWAP_PARAM "max_pool_percent", "20");
 	/* If a failed assertion has left somebody there */
 	cgroup_write(self->other, "cgroup.kill", "1");
-	if (self->kmem)
-		stop_asking(self->kmem);
+	if (self->asking)
+		stop_asking(self->asking);
 	EXPECT_EQ(disk_remove(&self->disk), 0);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	cgroup_leave(self->cgroup);
@@ -920,26 +956,30 @@ static long longest_making(const char *cgroup)
 	return longest;
 }
 
-/* Start a task that asks for kernel memory when it is told to. */
-static struct kmem *start_asking(struct __test_metadata *_metadata,
-				 struct _test_data_vswap_kill_disk *self)
+/*
+ * Start a task that asks for kernel memory, or for pages of a file if @fd is one, when it is
+ * told to.
+ */
+static struct asking *start_asking(struct __test_metadata *_metadata,
+				   struct _test_data_vswap_kill_disk *self, int fd)
 {
-	struct kmem *kmem = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+	struct asking *asking = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 
-	ASSERT_NE(kmem, MAP_FAILED);
+	ASSERT_NE(asking, MAP_FAILED);
+	asking->fd = fd;
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		ask_for_kmem(kmem);
+		ask_for(asking);
 	}
 	ASSERT_GT(pid, 0);
-	kmem->pid = pid;
-	self->kmem = kmem;
-	for (int i = 0; i < 1000 && !__atomic_load_n(&kmem->ready, __ATOMIC_ACQUIRE); i++)
+	asking->pid = pid;
+	self->asking = asking;
+	for (int i = 0; i < 1000 && !__atomic_load_n(&asking->ready, __ATOMIC_ACQUIRE); i++)
 		usleep(10000);
-	return kmem;
+	return asking;
 }
 
 /* Fill the other cgroup with pages of @pattern, which it has no device for. */
@@ -1030,50 +1070,92 @@ VSWAP_TEST(vswap_kill_disk, made_elsewhere)
 }
 
 /*
- * As does who needs kernel memory while it holds a lock of all, as rtnl_lock. So a cgroup
+ * With zswap full, a task that asks for what the other cgroup is charged with, and in vain,
  * waits for a fifth of a second and then a sixteenth of the time, beyond what it waits for
  * anyway, as for a CPU.
  */
-VSWAP_TEST(vswap_kill_disk, kernel_memory)
+static void check_waits(struct __test_metadata *_metadata, struct _test_data_vswap_kill_disk *self)
 {
-	const size_t nr_full = poor_pages();
-	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	struct asking *asking = self->asking;
 	long events, alone, took, waited = LONG_MAX, allowed = 0;
-	struct kmem *kmem;
-	char *p;
 
-	if (pool_bytes(1) > 64L << 20)
-		SKIP(return, "too much memory to fill one percent of it");
-	kmem = start_asking(_metadata, self);
-	p = map_region(nr_full, false);
-	fill_zswap(_metadata, self, p, nr_full, fd);
-	ASSERT_EQ(move_asking(kmem, self->other), 0);
 	/* Not even what has been charged in advance is left */
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "0"), 0);
 	events = cgroup_read_key(self->other, "memory.events", "max");
 
 	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "0"), 0);
-	ASSERT_GT(have_asked(kmem, 3000, 3), 0);
-	EXPECT_EQ(kmem->failed, kmem->asked);
-	alone = kmem->slept / (long)kmem->asked;
+	ASSERT_GT(have_asked(asking, 3000, 3), 0);
+	EXPECT_EQ(asking->failed, asking->asked);
+	alone = asking->slept / (long)asking->asked;
 	ASSERT_EQ(cgroup_write(self->other, "memory.zswap.max", "max"), 0);
 	/* Again, as a busy machine may take longer for once */
 	for (int i = 0; i < 3 && waited > allowed; i++) {
-		took = have_asked(kmem, 5000, 3);
+		took = have_asked(asking, 5000, 3);
 		ASSERT_GT(took, 0);
-		EXPECT_EQ(kmem->failed, kmem->asked);
-		waited = (kmem->slept - (long)kmem->asked * alone) / 1000;
+		EXPECT_EQ(asking->failed, asking->asked);
+		waited = (asking->slept - (long)asking->asked * alone) / 1000;
 		allowed = 200 + took / 16 + 600;
 		TH_LOG("asked %lu times in %ld ms, waited %ld, allowed %ld, the longest took %ld",
-		       kmem->asked, took, waited, allowed, kmem->longest);
+		       asking->asked, took, waited, allowed, asking->longest);
 	}
 	EXPECT_LE(waited, allowed);
 	EXPECT_GE(read_num(ZSWAP_DEBUG "pool_total_size"), pool_bytes(1));
 	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
 
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
-	self->kmem = NULL;
-	EXPECT_EQ(stop_asking(kmem), 0);
+	self->asking = NULL;
+	EXPECT_EQ(stop_asking(asking), 0);
+}
+
+/* Who needs kernel memory may hold a lock that all others need, as rtnl_lock. */
+VSWAP_TEST(vswap_kill_disk, kernel_memory)
+{
+	const size_t nr_full = poor_pages();
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	struct asking *asking;
+	char *p;
+
+	if (pool_bytes(1) > 64L << 20)
+		SKIP(return, "too much memory to fill one percent of it");
+	asking = start_asking(_metadata, self, -1);
+	p = map_region(nr_full, false);
+	fill_zswap(_metadata, self, p, nr_full, fd);
+	ASSERT_EQ(move_asking(asking, self->other), 0);
+	check_waits(_metadata, self);
+	close(fd);
+	check_full(_metadata, self, p, nr_full);
+}
+
+/* A page that another cgroup has to pay for is not waited for any longer. */
+VSWAP_TEST(vswap_kill_disk, read_elsewhere)
+{
+	const size_t nr_full = poor_pages(), nr = NR_PAGES;
+	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
+	int shared = memfd_create("vswap_kill_shared", MFD_CLOEXEC);
+	long out = vswap_stat("slots_zswap");
+	char *p, *q;
+	pid_t pid;
+
+	if (pool_bytes(1) > 64L << 20)
+		SKIP(return, "too much memory to fill one percent of it");
+	start_asking(_metadata, self, shared);
+	ASSERT_EQ(ftruncate(shared, nr * page_size), 0);
+	q = mmap(NULL, nr * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
+	ASSERT_NE(q, MAP_FAILED);
+	pid = fork_into(self->other, "0");
+	if (!pid) {
+		fill_region(q, nr, PATTERN_QUARTER, 9);
+		start_swap_out(q, nr);
+		_exit(0);
+	}
+	ASSERT_EQ(wait_child(pid), 0);
+	ASSERT_GE(vswap_stat("slots_zswap"), out + (long)nr);
+	p = map_region(nr_full, false);
+	fill_zswap(_metadata, self, p, nr_full, fd);
+	check_waits(_metadata, self);
+	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 9), nr);
+	munmap(q, nr * page_size);
+	close(shared);
 	close(fd);
 	check_full(_metadata, self, p, nr_full);
 }
@@ -1099,15 +1181,15 @@ VSWAP_TEST(vswap_kill_disk, kernel_memory_room)
 	const size_t nr_full = poor_pages();
 	int fd = memfd_create("vswap_kill", MFD_CLOEXEC);
 	long kills = vm_events("oom_kill"), written, events, limit, size;
-	struct kmem *kmem;
+	struct asking *asking;
 	char *p, text[32];
 
 	if (pool_bytes(1) > 64L << 20)
 		SKIP(return, "too much memory to fill one percent of it");
-	kmem = start_asking(_metadata, self);
+	asking = start_asking(_metadata, self, -1);
 	p = map_region(nr_full, false);
 	fill_other(_metadata, self, fd, PATTERN_QUARTER);
-	ASSERT_EQ(move_asking(kmem, self->other), 0);
+	ASSERT_EQ(move_asking(asking, self->other), 0);
 	/* Again, as a busy machine may need longer for once, when all may be waited again */
 	for (int i = 0; i < 3; i++) {
 		if (i)
@@ -1126,22 +1208,22 @@ VSWAP_TEST(vswap_kill_disk, kernel_memory_room)
 		ASSERT_EQ(over_limit(self->other, limit), 0);
 
 		size = read_num(ZSWAP_DEBUG "pool_total_size");
-		ASSERT_GT(have_asked(kmem, 0, 1), 0);
+		ASSERT_GT(have_asked(asking, 0, 1), 0);
 		written = vm_events("zswpwb") - written;
 		TH_LOG("asked %lu times, failed %lu, took %ld ms, slept %ld us, %ld pages written",
-		       kmem->asked, kmem->failed, kmem->longest, kmem->slept, written);
-		if (!kmem->failed)
+		       asking->asked, asking->failed, asking->longest, asking->slept, written);
+		if (!asking->failed)
 			break;
 	}
-	EXPECT_EQ(kmem->failed, 0);
+	EXPECT_EQ(asking->failed, 0);
 	EXPECT_GE(size, pool_bytes(1));
 	EXPECT_GT(written, 0);
 	EXPECT_GT(cgroup_read_key(self->other, "memory.events", "max"), events);
 	EXPECT_EQ(vm_events("oom_kill"), kills);
 
 	ASSERT_EQ(cgroup_write(self->other, "memory.max", "max"), 0);
-	self->kmem = NULL;
-	EXPECT_EQ(stop_asking(kmem), 0);
+	self->asking = NULL;
+	EXPECT_EQ(stop_asking(asking), 0);
 	close(fd);
 	check_full(_metadata, self, p, nr_full);
 }
