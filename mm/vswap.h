@@ -134,6 +134,7 @@ long vswap_device_room(struct mem_cgroup *memcg);
 long vswap_folio_room(struct folio *folio);
 bool vswap_fits_devices(struct folio *folio);
 long vswap_headroom(struct mem_cgroup *memcg, int nid);
+gfp_t vswap_charge_gfp(struct mem_cgroup *memcg, gfp_t gfp);
 bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp);
 bool vswap_declines(struct folio *folio);
 void vswap_note_starved(struct folio *folio);
@@ -268,6 +269,11 @@ static inline bool vswap_wanted(struct folio *folio)
 static inline long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
 	return 0;
+}
+
+static inline gfp_t vswap_charge_gfp(struct mem_cgroup *memcg, gfp_t gfp)
+{
+	return gfp;
 }
 
 static inline bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)

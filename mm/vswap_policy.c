@@ -165,16 +165,26 @@ static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
 	return memcg ? &memcg->vswap_short_waits : NULL;
 }
 
-/* Is what the task asks for charged to a cgroup that it is not in? */
-static bool vswap_is_foreign(struct mem_cgroup *memcg)
+/**
+ * vswap_charge_gfp - Let reclaim know for whom it is not to wait for long.
+ * @memcg: the cgroup that would be over its limit, and is going to be reclaimed from.
+ * @gfp: flags of the allocation that is charged to it.
+ *
+ * Kernel memory has __GFP_ACCOUNT, for which see vswap_settle_headroom(). What a task needs
+ * that is not in the cgroup, a page that it reads back, is treated as such: others may
+ * need it, too.
+ *
+ * Context: Process context.
+ * Return: @gfp, with __GFP_ACCOUNT if that is so.
+ */
+gfp_t vswap_charge_gfp(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	bool foreign;
-
 	rcu_read_lock();
-	foreign = memcg && !mem_cgroup_is_descendant(mem_cgroup_from_task(current), memcg);
+	if (!mem_cgroup_is_descendant(mem_cgroup_from_task(current), memcg))
+		gfp |= __GFP_ACCOUNT;
 	rcu_read_unlock();
 
-	return foreign;
+	return gfp;
 }
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
@@ -210,11 +220,6 @@ static unsigned long vswap_last_victim(struct mem_cgroup *memcg)
 static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
 {
 	return NULL;
-}
-
-static bool vswap_is_foreign(struct mem_cgroup *memcg)
-{
-	return false;
 }
 
 static void vswap_note_victim(struct mem_cgroup *memcg)
@@ -658,12 +663,11 @@ static unsigned long vswap_saved(unsigned long *waits, unsigned long now)
 /* Wait for zswap's worker, if others may have to wait as well for a share of the time only. */
 static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	bool briefly = (gfp & __GFP_ACCOUNT) || vswap_is_foreign(memcg);
-	unsigned long *waits = vswap_memcg_waits(memcg);
+	unsigned long *waits = gfp & __GFP_ACCOUNT ? vswap_memcg_waits(memcg) : NULL;
 	unsigned long saved, all_saved, waited, now = jiffies;
 	long left;
 
-	if (!waits || !briefly) {
+	if (!waits) {
 		zswap_wait_shrink(HZ);
 		return;
 	}
