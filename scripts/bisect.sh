@@ -14,7 +14,7 @@ lock_build
 "$top/scripts/source.sh" >&2
 
 src=$build/bisect/linux
-known=''
+known='' off=''
 n=0 rc=0
 
 # The pristine tree, without history: steps are applied one after the other
@@ -77,7 +77,9 @@ for p in $(series_patches); do
 			known=$have
 			want=("${objects[@]}" vmlinux)
 		else
-			[ -f "$build/bisect/off/.config" ] || configure off "# CONFIG_VSWAP is not set"
+			# Not as an earlier run has left it
+			[ -n "$off" ] || configure off "# CONFIG_VSWAP is not set"
+			off=1
 			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e cram -e '^$')
 			# As long as there is no other kernel that is linked
 			grep -q '^config VSWAP$' mm/Kconfig || want+=(vmlinux)
