@@ -356,11 +356,6 @@ static inline void vswap_count_events(enum vswap_event event, unsigned long nr)
 {
 }
 
-static inline unsigned long vswap_owned_zeroes(struct mem_cgroup *root)
-{
-	return 0;
-}
-
 static inline void vswap_free_backing_table(struct swap_cluster_info *ci)
 {
 }

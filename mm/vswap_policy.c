@@ -70,7 +70,7 @@
  * have, so that one may find nothing left because of others. If there is no room then,
  * tasks are killed.
  */
-#define VSWAP_SHORT_WAIT		(HZ / 5)
+#define VSWAP_SHORT_WAIT	(HZ / 5)
 #define VSWAP_SHORT_SHARE	16
 #define VSWAP_SHORT_CGROUPS	4
 
@@ -170,9 +170,8 @@ static unsigned long *vswap_memcg_waits(struct mem_cgroup *memcg)
  * @memcg: the cgroup that would be over its limit, and is going to be reclaimed from.
  * @gfp: flags of the allocation that is charged to it.
  *
- * Kernel memory has __GFP_ACCOUNT, for which see vswap_settle_headroom(). What a task needs
- * that is not in the cgroup, a page that it reads back, is treated as such: others may
- * need it, too.
+ * Kernel memory has __GFP_ACCOUNT, see VSWAP_SHORT_WAIT. What a task needs that is not in
+ * the cgroup, a page that it reads back, is treated as such: others may need it, too.
  *
  * Context: Process context.
  * Return: @gfp, with __GFP_ACCOUNT if that is so.

@@ -964,7 +964,7 @@ static struct asking *start_asking(struct __test_metadata *_metadata,
 				   struct _test_data_vswap_kill_disk *self, int fd)
 {
 	struct asking *asking = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 
 	ASSERT_NE(asking, MAP_FAILED);
