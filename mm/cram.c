@@ -6,559 +6,308 @@
  * take a copy of one page, if the driver and the watermarks allow it; zswap keeps
  * the address of the copy in place of compressed data of its own. Nothing else
  * knows of these pages: they are device memory that the page allocator never
- * sees.
+ * sees. mm/cram_map.c maps them; which of them are free is for mm/cram_pages.c, how
+ * much room there is for mm/cram_room.c, and what happens to them when the driver
+ * leaves for mm/cram_leave.c.
  *
- * Room. What a page takes is known after it is written only, and what is written
- * beyond the capacity is lost without notice. So a page is counted in full while
- * it is copied, in cram_node::bound, and the driver is asked how much is really in
- * use when the sum reaches the high watermark. From there on pages are refused,
- * and those that have been there for long are moved elsewhere, until the low
- * watermark is reached. What the CPUs' caches or the device have yet to get to,
- * the driver has to add.
+ * Worker. Each node has one, which has the device discard what was freed, moves
+ * pages elsewhere when there is no room, and backs off where that is in vain. It
+ * is frozen while the system sleeps.
  *
- * Owner. Each page knows the swap entry whose data it has. To give up a node
- * is to read all of these entries into the swap cache, in no matter which
- * processes they are mapped.
- *
- * Locks: inside of cram_node::lock there are only those of the driver, which is
- * asked with it held, and of waking somebody up. Pages are freed under cluster
- * locks of the swap layer, so freeing does not sleep.
+ * Locks: inside of cram_node::lock there are only those of waking somebody up; the
+ * driver is never called with it held. Pages are freed under cluster locks of the
+ * swap layer, so freeing does not sleep.
  */
 #define pr_fmt(fmt) "cram: " fmt
 
-#include <linux/blkdev.h>
+#include <linux/crc32.h>
 #include <linux/highmem.h>
-#include <linux/memremap.h>
-#include <linux/mempolicy.h>
 #include <linux/mm.h>
-#include <linux/pagemap.h>
-#include <linux/sched/signal.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
-#include <linux/swap_ops.h>
 #include <linux/swapops.h>
-#include <linux/vmalloc.h>
-#include <linux/wait_bit.h>
-#include <linux/zswap.h>
 #include "internal.h"
 #include "swap.h"
 #include "cram.h"
 
-/* Percent of the capacity at which stores stop and go on again */
-#define CRAM_HIGH	95
-#define CRAM_LOW	90
-
-/* What a page is charged with if nothing is known of the device, in bytes */
-#define CRAM_UNKNOWN_SIZE	(PAGE_SIZE / 2)
-
-/* Pages stored after which the driver is asked again for their mean size */
+/* Stores after which the driver is asked again for the mean size of a page */
 #define CRAM_MEAN_PAGES		256
 
-/* How long to wait if no page could be moved elsewhere, in jiffies */
-#define CRAM_EVICT_DELAY	HZ
-
-/* The same, between the rounds of giving up a node */
-#define CRAM_IDLE_DELAY		(HZ / 50 + 1)
+/* How long pages that are freed wait for others to be trimmed with them, in jiffies */
+#define CRAM_TRIM_DELAY		(HZ / 10)
 
 static LIST_HEAD(cram_nodes);
 static bool cram_hibernating;
 static DEFINE_MUTEX(cram_mutex);	/* for these, and for (un)registering */
+static DECLARE_WAIT_QUEUE_HEAD(cram_removed);	/* one of the nodes has gone */
+static struct workqueue_struct *cram_wq;
 
-static void cram_count(struct cram_node *node, enum cram_event event)
+static struct cram_node *direct_to_node(struct mt_direct *direct)
 {
-	atomic_long_inc(&node->events[event]);
-}
-
-static struct cram_node *cram_page_node(struct page *page)
-{
-	return READ_ONCE(page->zone_device_data);
-}
-
-/* Pages are numbered through all ranges. */
-static struct page *cram_index_page(struct cram_node *node, unsigned long index)
-{
-	for (int i = 0; i < node->nr_ranges; i++) {
-		unsigned long nr = range_len(&node->ranges[i]) >> PAGE_SHIFT;
-
-		if (index < nr)
-			return pfn_to_page(PHYS_PFN(node->ranges[i].start) + index);
-		index -= nr;
-	}
-
-	return NULL;
-}
-
-/* Let the pages of a node know it, or with NULL forget it. */
-static void cram_set_page_nodes(struct cram_node *node, struct cram_node *to)
-{
-	for (unsigned long i = 0; i < node->nr_pages; i++)
-		WRITE_ONCE(cram_index_page(node, i)->zone_device_data, to);
-}
-
-static unsigned long cram_page_index(struct cram_node *node, struct page *page)
-{
-	phys_addr_t addr = page_to_phys(page);
-	unsigned long index = 0;
-
-	for (int i = 0; i < node->nr_ranges; i++) {
-		struct range *range = &node->ranges[i];
-
-		if (addr >= range->start && addr <= range->end)
-			return index + ((addr - range->start) >> PAGE_SHIFT);
-		index += range_len(range) >> PAGE_SHIFT;
-	}
-
-	WARN_ON_ONCE(1);
-	return 0;
-}
-
-/* Ask the driver how much is in use; what is being copied counts in full. */
-static void __cram_refresh(struct cram_node *node)
-{
-	struct cram_usage *usage = &node->usage;
-	unsigned long stored = atomic_long_read(&node->stored);
-
-	lockdep_assert_held(&node->lock);
-
-	if (node->ops && node->ops->get_usage) {
-		node->ops->get_usage(node->priv, usage);
-	} else {
-		usage->capacity = (u64)node->nr_pages << PAGE_SHIFT;
-		usage->used = (u64)stored << PAGE_SHIFT;
-	}
-	if (stored)
-		node->mean_size = div64_ul(usage->used, stored);
-	node->bound = usage->used + (u64)node->in_flight * PAGE_SIZE;
+	return container_of(direct, struct cram_node, direct);
 }
 
 /**
- * cram_refresh - See how much of a node is in use.
+ * cram_wake - Have the worker of a node run, unless it does before.
  * @node: the node.
- * @usage: returns it, in bytes.
+ * @delay: in so many jiffies.
  *
- * Context: Any but interrupts.
+ * Context: Any.
  */
-void cram_refresh(struct cram_node *node, struct cram_usage *usage)
+void cram_wake(struct cram_node *node, unsigned long delay)
 {
-	spin_lock(&node->lock);
-	__cram_refresh(node);
-	*usage = node->usage;
-	spin_unlock(&node->lock);
+	if (delay)
+		queue_delayed_work(cram_wq, &node->work, delay);
+	else
+		mod_delayed_work(cram_wq, &node->work, 0);
 }
 
-static u64 cram_mark(struct cram_node *node, unsigned int percent)
+/**
+ * cram_retry - Have the worker of a node try what has been in vain.
+ * @node: the node.
+ *
+ * Context: Any.
+ */
+void cram_retry(struct cram_node *node)
 {
-	return div_u64(node->usage.capacity, 100) * percent;
+	WRITE_ONCE(node->trim_backoff.delay, 0);
+	WRITE_ONCE(node->evict_backoff.delay, 0);
+	cram_wake(node, 0);
 }
 
-/* See whether stores have to stop, or can go on. */
-static void __cram_check(struct cram_node *node)
+static void cram_work(struct work_struct *work)
 {
-	__cram_refresh(node);
-	node->full = node->bound > cram_mark(node, node->full ? node->low : node->high);
-}
+	struct cram_node *node = container_of(to_delayed_work(work),
+					      struct cram_node, work);
+	unsigned long delay;
 
-/* Count a page in full before it is written, if there is room for it. */
-static bool cram_reserve(struct cram_node *node)
-{
-	bool room = false;
-
-	spin_lock(&node->lock);
-	if (node->full || node->closed)
-		goto out;
-	if (node->bound + PAGE_SIZE > cram_mark(node, node->high))
-		__cram_refresh(node);
-	room = node->bound + PAGE_SIZE <= cram_mark(node, node->high);
-	if (room) {
-		node->bound += PAGE_SIZE;
-		node->in_flight++;
-	} else {
-		node->full = true;
-		mod_delayed_work(system_dfl_wq, &node->evict_work, 0);
+	switch (READ_ONCE(node->state)) {
+	case CRAM_ONLINE:
+		cram_trim(node);
+		cram_make_room(node);
+		break;
+	case CRAM_ORPHAN:
+		if (cram_leave(node))
+			return;
+		break;
+	default:
+		return;
 	}
-out:
-	spin_unlock(&node->lock);
-
-	return room;
-}
-
-/* The page is written, or will not be. */
-static void cram_reserved(struct cram_node *node, bool written)
-{
-	spin_lock(&node->lock);
-	if (!written)
-		node->bound -= PAGE_SIZE;
-	if (!--node->in_flight && node->closed)
-		wake_up_var_locked(&node->in_flight, &node->lock);
-	spin_unlock(&node->lock);
-}
-
-/* Take no pages any more, and wait for those that are being written. */
-static void cram_close(struct cram_node *node)
-{
-	spin_lock(&node->lock);
-	node->closed = true;
-	wait_var_event_spinlock(&node->in_flight, !node->in_flight, &node->lock);
-	spin_unlock(&node->lock);
-}
-
-static void cram_open(struct cram_node *node)
-{
-	spin_lock(&node->lock);
-	node->closed = false;
-	spin_unlock(&node->lock);
+	delay = cram_backoff_delay(&node->trim_backoff);
+	delay = min_not_zero(delay, cram_backoff_delay(&node->evict_backoff));
+	if (delay)
+		cram_wake(node, delay);
 }
 
 /*
- * What to charge for a page. Never a page in full: freeing a page by moving it here
- * has to gain something.
+ * Bytes, and nothing that an architecture keeps beside them: that would stay with a
+ * page of the device. Returns whether all of @from could be read.
  */
+static bool cram_copy(struct page *to, struct page *from)
+{
+	void *vfrom = kmap_local_page(from), *vto = kmap_local_page(to);
+	unsigned long left = copy_mc_to_kernel(vto, vfrom, PAGE_SIZE);
+
+	if (!left)
+		kmsan_copy_page_meta(to, from);
+	kunmap_local(vto);
+	kunmap_local(vfrom);
+	if (left)
+		memory_failure_queue(page_to_pfn(from), 0);
+
+	return !left;
+}
+
+/* What a page takes, in bytes, as far as is known. */
 static unsigned int cram_size(struct cram_node *node, struct page *page)
 {
-	struct cram_usage usage;
 	unsigned int size = 0;
 
 	if (node->ops && node->ops->stored_size)
 		size = node->ops->stored_size(node->priv, page);
-	if (!size && node->ops && node->ops->get_usage) {
-		if (!(atomic_long_read(&node->events[CRAM_STORED]) % CRAM_MEAN_PAGES))
-			cram_refresh(node, &usage);
-		size = READ_ONCE(node->mean_size);
-	}
-	if (!size)
-		size = CRAM_UNKNOWN_SIZE;
+	if (size)
+		return size;
 
-	return min_t(unsigned int, size, PAGE_SIZE - 1);
-}
-
-/* A page that is not in use; those that have failed meanwhile are retired. */
-static struct page *cram_get_page(struct cram_node *node, unsigned long *index)
-{
-	struct page *page;
-	int bit;
-
-	for (;;) {
-		bit = sbitmap_get(&node->pages);
-		if (bit < 0)
-			return NULL;
-		page = cram_index_page(node, bit);
-		if (!PageHWPoison(page))
-			break;
-		atomic_long_inc(&node->retired);
-	}
-
-	*index = bit;
-	return page;
+	if (!(atomic_long_read(&node->events[CRAM_STORED]) % CRAM_MEAN_PAGES))
+		cram_refresh(node);
+	/* Freeing a page by moving it here has to gain something */
+	return min_t(unsigned int, cram_mean_size(node), PAGE_SIZE - 1);
 }
 
 /* A page is not in use any more. */
-static void cram_put_page(struct cram_node *node, unsigned long index)
+static void cram_put_page(struct cram_node *node, struct page *page)
 {
-	/* Its owner is cleared before it gets another one */
-	smp_mb__before_atomic();
-	sbitmap_clear_bit(&node->pages, index);
+	bool trim;
+
+	spin_lock(&node->lock);
+	trim = __cram_put_page(node, cram_page_index(node, page), false);
+	spin_unlock(&node->lock);
+	if (trim)
+		cram_wake(node, CRAM_TRIM_DELAY);
 }
 
-/* Write a page that room is reserved for, if the driver allows it. */
-static bool cram_write(struct cram_node *node, struct page *page,
-		       struct page *from)
+/* Give a page back, see mt_free_page(). */
+static void cram_free(struct mt_direct *direct, struct page *page)
+{
+	struct cram_node *node = direct_to_node(direct);
+
+	/* With the last page it may go, see cram_leave(), though not yet */
+	rcu_read_lock();
+	cram_put_page(node, page);
+	if (!atomic_long_dec_return_release(&node->stored) &&
+	    READ_ONCE(node->state) == CRAM_ORPHAN)
+		cram_wake(node, 0);
+	rcu_read_unlock();
+}
+
+/* Of a page in memory that could be read before. Never 0. */
+static u32 cram_sum(struct page *page)
+{
+	void *addr = kmap_local_page(page);
+	u32 sum = crc32c(~0, addr, PAGE_SIZE);
+
+	kunmap_local(addr);
+	return sum ?: 1;
+}
+
+/* Write a page that is reserved. Returns false if not all of @from could be read. */
+static bool cram_write(struct cram_node *node, struct page *page, unsigned long index,
+		       struct page *from, struct mt_copy *copy)
 {
 	const struct cram_ops *ops = node->ops;
+	bool copied = cram_copy(page, from);
 
-	if (ops && ops->may_store && !ops->may_store(node->priv, page))
-		return false;
-	if (!copy_mc_highpage(page, from))
-		return true;
+	if (node->compresses)
+		cram_write_back(page);
+	if (ops && ops->written)
+		ops->written(node->priv, page);
+	if (copied) {
+		copy->sum = READ_ONCE(node->verify) ? cram_sum(from) : 0;
+		cram_set_owner(node, index, page_swap_entry(from));
+		atomic_long_inc(&node->stored);
+	}
+	cram_reserved(node);
 
-	/* It is @from that can't be read */
-	if (ops && ops->released)
-		ops->released(node->priv, page);
-	return false;
+	return copied;
+}
+
+static int __cram_store(struct cram_node *node, struct page *from,
+			struct mt_copy *copy)
+{
+	const struct cram_ops *ops = node->ops;
+	unsigned long index;
+	struct page *page;
+	int err = 0;
+
+	page = cram_reserve(node, &index);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	if (ops && ops->may_store)
+		err = ops->may_store(node->priv, page);
+	if (err) {
+		cram_unreserve(node, index, err);
+		return err == -ENOSPC ? err : -EAGAIN;
+	}
+	if (!cram_write(node, page, index, from, copy)) {
+		cram_put_page(node, page);
+		return -EHWPOISON;
+	}
+
+	cram_count(node, CRAM_STORED, 1);
+	copy->page = page;
+	copy->size = cram_size(node, page);
+	if (copy->size < PAGE_SIZE && !PageHWPoison(page))
+		return 0;
+
+	/* Nothing is gained, or it has failed already; @from has the data still */
+	cram_free(&node->direct, page);
+	return copy->size < PAGE_SIZE ? -EAGAIN : -E2BIG;
 }
 
 /* Copy a page to the node, see mt_store_page(). */
-static struct page *cram_store(struct mt_direct *direct, struct page *from,
-			       unsigned int *size)
+static int cram_store(struct mt_direct *direct, struct page *from,
+		      struct mt_copy *copy)
 {
-	struct cram_node *node = container_of(direct, struct cram_node, direct);
-	unsigned long index;
-	struct page *page;
-	bool written;
+	struct cram_node *node = direct_to_node(direct);
+	int err = __cram_store(node, from, copy);
 
-	page = cram_get_page(node, &index);
-	if (!page)
-		goto refused;
-	if (!cram_reserve(node))
-		goto put;
-
-	written = cram_write(node, page, from);
-	if (written) {
-		WRITE_ONCE(node->owners[index], page_swap_entry(from));
-		atomic_long_inc(&node->stored);
-	}
-	cram_reserved(node, written);
-	if (!written)
-		goto put;
-
-	cram_count(node, CRAM_STORED);
-	*size = cram_size(node, page);
-	if (!PageHWPoison(page))
-		return page;
-
-	/* It has failed already; @from has the data still */
-	cram_free(page);
-	goto refused;
-
-put:
-	cram_put_page(node, index);
-refused:
-	cram_count(node, CRAM_REFUSED);
-	return NULL;
+	if (err)
+		cram_count(node, CRAM_REFUSED, 1);
+	return err;
 }
 
-/* What is in a page is lost, and nothing is ever stored there again. */
-static void cram_poison(struct cram_node *node, struct page *page)
+/* Is it what was stored? The device may have dropped it, and said nothing. */
+static bool cram_is_sound(const struct mt_copy *copy, struct page *page)
 {
-	if (!TestSetPageHWPoison(page))
-		cram_count(node, CRAM_POISONED);
+	return !copy->sum || copy->sum == cram_sum(page);
 }
 
-/**
- * cram_load - Copy a page back.
- * @page: from mt_store_page().
- * @to: where to.
- *
- * Context: May sleep.
- * Return: 0, or -EIO if what was stored is lost. @page is not used again then,
- * but is the caller's to free as ever.
- */
-int cram_load(struct page *page, struct page *to)
+/* Copy a page back, see mt_load_page(). */
+static int cram_load(struct mt_direct *direct, const struct mt_copy *copy,
+		     struct page *to)
 {
-	struct cram_node *node = cram_page_node(page);
+	struct cram_node *node = direct_to_node(direct);
 
-	/* The device, or the machine check handler, may have said so before */
-	if (!PageHWPoison(page) && !copy_mc_highpage(to, page)) {
-		cram_count(node, CRAM_LOADED);
-		return 0;
+	/* What is dropped is so the second time, too */
+	for (int tries = 0; tries < 2; tries++) {
+		/* The device, or the machine check handler, may have said so before */
+		if (READ_ONCE(node->gone) || PageHWPoison(copy->page))
+			return -EIO;
+		if (!cram_copy(to, copy->page)) {
+			cram_poison(node, copy->page);
+			return -EIO;
+		}
+		/* It may have gone meanwhile, and what was read is anything */
+		smp_rmb();
+		if (READ_ONCE(node->gone))
+			return -EIO;
+		if (cram_is_sound(copy, to)) {
+			cram_count(node, CRAM_LOADED, 1);
+			return 0;
+		}
 	}
 
-	cram_poison(node, page);
+	cram_count(node, CRAM_DROPPED, 1);
 	return -EIO;
 }
 
-/**
- * cram_free - Give a page back.
- * @page: from mt_store_page().
- *
- * Context: Any but interrupts; does not sleep.
- */
-void cram_free(struct page *page)
+static unsigned long cram_headroom(struct mt_direct *direct)
 {
-	struct cram_node *node = cram_page_node(page);
-	unsigned long index = cram_page_index(node, page);
-
-	WRITE_ONCE(node->owners[index], (swp_entry_t) {});
-	if (node->ops && node->ops->released)
-		node->ops->released(node->priv, page);
-	if (PageHWPoison(page))
-		atomic_long_inc(&node->retired);
-	else
-		cram_put_page(node, index);
-
-	/* With the last page the node may go, see cram_evacuate() */
-	atomic_long_dec_return_release(&node->stored);
+	return cram_room_pages(direct_to_node(direct));
 }
 
-/**
- * cram_page_is_on - Is a page one of a node?
- * @page: from mt_store_page().
- * @node: the node.
- *
- * Context: Any.
- * Return: true if it is.
- */
-bool cram_page_is_on(struct page *page, struct cram_node *node)
-{
-	return cram_page_node(page) == node;
-}
-
-/**
- * cram_free_pages - Estimate how many more pages can be stored on all nodes.
- *
- * The room below the high watermarks as if no page could be compressed.
- *
- * Context: Any.
- * Return: Number of pages.
- */
-unsigned long cram_free_pages(void)
-{
-	struct cram_node *node;
-	unsigned long nr = 0;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(node, &cram_nodes, list) {
-		u64 bound = READ_ONCE(node->bound);
-		u64 mark = cram_mark(node, READ_ONCE(node->high));
-		long left;
-
-		/* A page that is retired may still count as stored, too */
-		left = node->nr_pages - atomic_long_read(&node->stored) -
-		       atomic_long_read(&node->retired);
-		if (!READ_ONCE(node->full) && !READ_ONCE(node->closed) &&
-		    mark > bound && left > 0)
-			nr += min_t(u64, left, (mark - bound) >> PAGE_SHIFT);
-	}
-	rcu_read_unlock();
-
-	return nr;
-}
-
-/* Move pages elsewhere, the oldest of each cgroup, until the low watermark is reached. */
-static void cram_evict(struct work_struct *work)
-{
-	struct cram_node *node = container_of(to_delayed_work(work),
-					      struct cram_node, evict_work);
-	unsigned long nr;
-
-	for (;;) {
-		spin_lock(&node->lock);
-		__cram_check(node);
-		spin_unlock(&node->lock);
-		if (!READ_ONCE(node->full))
-			return;
-
-		nr = zswap_evict_direct(node);
-		if (!nr)
-			break;
-		atomic_long_add(nr, &node->events[CRAM_EVICTED]);
-		cond_resched();
-	}
-
-	/* Nowhere to move them to for now. Pages may be freed as well */
-	mod_delayed_work(system_dfl_wq, &node->evict_work, CRAM_EVICT_DELAY);
-}
-
-/**
- * cram_usage_changed - Let it be known that there is less room than there was.
- * @node: the node.
- *
- * For a driver whose device tells it by an interrupt, say: to be called by the
- * threaded handler.
- *
- * Context: Process context; does not sleep. Not called from the driver's own
- * functions in struct cram_ops, nor under locks that these take. The driver sees
- * to it that the node is not unregistered meanwhile.
- */
-void cram_usage_changed(struct cram_node *node)
-{
-	spin_lock(&node->lock);
-	__cram_check(node);
-	spin_unlock(&node->lock);
-	mod_delayed_work(system_dfl_wq, &node->evict_work, 0);
-}
-EXPORT_SYMBOL_GPL(cram_usage_changed);
-
-/**
- * cram_set_watermark - Set at which use stores stop, or go on again.
- * @node: the node.
- * @mark: its high or its low watermark.
- * @percent: of the capacity.
- *
- * Context: Any but interrupts.
- * Return: 0, or -EINVAL unless 0 < low <= high <= 100 afterwards.
- */
-int cram_set_watermark(struct cram_node *node, unsigned int *mark,
-		       unsigned int percent)
-{
-	unsigned int low, high;
-	bool valid;
-
-	spin_lock(&node->lock);
-	low = mark == &node->low ? percent : node->low;
-	high = mark == &node->high ? percent : node->high;
-	valid = low && low <= high && high <= 100;
-	if (valid)
-		WRITE_ONCE(*mark, percent);
-	spin_unlock(&node->lock);
-	if (!valid)
-		return -EINVAL;
-
-	mod_delayed_work(system_dfl_wq, &node->evict_work, 0);
-	return 0;
-}
-
-/*
- * Have the folio of a swap entry hold the data that is on a node. The entry may be
- * gone, which the swap cache finds out: the virtual device always is there.
- */
-static void cram_read_back(swp_entry_t entry, struct mempolicy *mpol)
-{
-	/* The rounds of cram_evacuate() are the retries */
-	const gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN;
-	struct swap_io_ctx io = {};
-	struct folio *folio;
-
-	folio = swap_cache_read_folio(&io, entry, gfp, mpol, NO_INTERLEAVE_INDEX,
-				      false);
-	swap_read_submit(&io);
-	/* No memory, or not in use any more: the page tells, if looked at again */
-	if (!folio)
-		return;
-
-	folio_lock(folio);
-	folio_wait_writeback(folio);
-	if (folio_matches_swap_entry(folio, entry))
-		zswap_leave_direct(folio);
-	folio_unlock(folio);
-	folio_put(folio);
-}
-
-/*
- * Read back all pages of a node that takes none any more. A page whose owner is
- * busy is left for the next round.
- */
-static int cram_evacuate(struct cram_node *node)
-{
-	struct mempolicy *mpol = get_task_policy(current);
-	unsigned long left = atomic_long_read_acquire(&node->stored), before;
-	int idle = 0;
-
-	while (left) {
-		for (unsigned long i = 0; i < node->nr_pages; i++) {
-			swp_entry_t entry = READ_ONCE(node->owners[i]);
-
-			cond_resched();
-			if (!entry.val)
-				continue;
-			if (signal_pending(current))
-				return -EINTR;
-			cram_read_back(entry, mpol);
-		}
-		before = left;
-		left = atomic_long_read_acquire(&node->stored);
-		if (left < before) {
-			idle = 0;
-			continue;
-		}
-		if (++idle == MAX_RECLAIM_RETRIES)
-			return -EBUSY;
-		/* Let others get on: with what they free, or with reclaim */
-		schedule_timeout_uninterruptible(CRAM_IDLE_DELAY);
-	}
-
-	return 0;
-}
+static const struct mt_direct_ops cram_direct_ops = {
+	.store = cram_store,
+	.load = cram_load,
+	.free = cram_free,
+	.headroom = cram_headroom,
+};
 
 /* Nobody can reach it any more. */
 void cram_node_free(struct cram_node *node)
 {
-	sbitmap_free(&node->pages);
-	vfree(node->owners);
+	cram_unmap(node);
+	cram_pages_destroy(node);
+	kfree(node->name);
 	kfree(node);
 }
 
-static struct cram_node *cram_node_alloc(int nid, const struct range *ranges,
-					 int nr_ranges)
+/* What depends on the driver, of a device that nobody stores to. */
+static void cram_set_driver(struct cram_node *node, const struct cram_ops *ops, void *priv)
+{
+	node->ops = ops;
+	node->priv = priv;
+	node->compresses = ops && ops->get_usage;
+	node->trims = ops && (ops->get_usage || ops->trim);
+	spin_lock(&node->lock);
+	__cram_pages_renew(node);
+	spin_unlock(&node->lock);
+	cram_room_renew(node);
+}
+
+static struct cram_node *cram_node_alloc(int nid, const char *name,
+					 const struct range *ranges, int nr_ranges)
 {
 	struct cram_node *node;
 
@@ -567,172 +316,289 @@ static struct cram_node *cram_node_alloc(int nid, const struct range *ranges,
 		return NULL;
 
 	node->nr_ranges = nr_ranges;
-	for (int i = 0; i < nr_ranges; i++) {
+	for (int i = 0; i < nr_ranges; i++)
 		node->ranges[i] = ranges[i];
-		node->nr_pages += range_len(&ranges[i]) >> PAGE_SHIFT;
-	}
-	node->owners = __vcalloc(node->nr_pages, sizeof(*node->owners),
-				 GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
-	if (!node->owners ||
-	    sbitmap_init_node(&node->pages, node->nr_pages, -1, GFP_KERNEL,
-			      numa_mem_id(), false, true)) {
-		vfree(node->owners);
-		kfree(node);
+	node->direct.nid = nid;
+	node->direct.kind = MT_COPIES;
+	node->direct.ops = &cram_direct_ops;
+	node->verify = true;
+	INIT_DELAYED_WORK(&node->work, cram_work);
+	cram_room_init(node);
+	/* The region may outlive the driver */
+	node->name = kstrdup(name, GFP_KERNEL);
+	if (!node->name || cram_pages_init(node)) {
+		cram_node_free(node);
 		return NULL;
 	}
 
-	spin_lock_init(&node->lock);
-	INIT_DELAYED_WORK(&node->evict_work, cram_evict);
-	node->high = CRAM_HIGH;
-	node->low = CRAM_LOW;
-	node->direct.nid = nid;
-	node->direct.store = cram_store;
 	cram_sysfs_init(node);
 	return node;
 }
 
+/* The first number that no device of a node has. */
+static int cram_instance(int nid)
+{
+	struct cram_node *node;
+	int instance = 0;
+
+again:
+	list_for_each_entry(node, &cram_nodes, list) {
+		if (node->direct.nid == nid && node->instance == instance) {
+			instance++;
+			goto again;
+		}
+	}
+
+	return instance;
+}
+
+void cram_set_state(struct cram_node *node, enum cram_state state)
+{
+	guard(mutex)(&cram_mutex);
+	WRITE_ONCE(node->state, state);
+}
+
+/* Let nobody adopt it. Returns false if somebody has. */
+bool cram_disown(struct cram_node *node)
+{
+	guard(mutex)(&cram_mutex);
+	if (node->state != CRAM_ORPHAN)
+		return false;
+
+	WRITE_ONCE(node->state, CRAM_LEAVING);
+	return true;
+}
+
+/* Nothing is stored there, and nothing will be. @worker: it is the worker that says so. */
+void cram_remove(struct cram_node *node, bool worker)
+{
+	cram_sysfs_remove(node);
+	/* Who has given back the last page may be looking at it, see cram_free() */
+	synchronize_rcu();
+	/* Nobody queues it any more */
+	if (worker)
+		cancel_delayed_work(&node->work);
+	else
+		cancel_delayed_work_sync(&node->work);
+	cram_unmap(node);
+
+	mutex_lock(&cram_mutex);
+	list_del_rcu(&node->list);
+	mutex_unlock(&cram_mutex);
+	synchronize_rcu();
+	wake_up_all(&cram_removed);
+	kobject_put(&node->kobj);
+}
+
+static bool cram_has_ranges(struct cram_node *node, int nid, const struct range *ranges,
+			    int nr_ranges)
+{
+	return node->direct.nid == nid && node->nr_ranges == nr_ranges &&
+	       !memcmp(node->ranges, ranges, nr_ranges * sizeof(*ranges));
+}
+
+/* The orphan that this memory is, if it is one; it is none then. */
+static struct cram_node *cram_find_orphan(int nid, const struct range *ranges,
+					  int nr_ranges)
+{
+	struct cram_node *node;
+
+	guard(mutex)(&cram_mutex);
+	list_for_each_entry(node, &cram_nodes, list) {
+		if (node->state == CRAM_ORPHAN && !READ_ONCE(node->gone) &&
+		    cram_has_ranges(node, nid, ranges, nr_ranges)) {
+			WRITE_ONCE(node->state, CRAM_JOINING);
+			return node;
+		}
+	}
+
+	return NULL;
+}
+
+/* Is somebody about to get it who has had it before? */
+static bool cram_is_leaving(const struct range *range)
+{
+	struct cram_node *node;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(node, &cram_nodes, list) {
+		if (READ_ONCE(node->state) != CRAM_LEAVING)
+			continue;
+		for (int i = 0; i < node->nr_ranges; i++) {
+			if (range_overlaps(&node->ranges[i], range))
+				return true;
+		}
+	}
+
+	return false;
+}
+
+static int cram_join(struct cram_node *node)
+{
+	int err;
+
+	guard(mutex)(&cram_mutex);
+	if (cram_hibernating)
+		return -EBUSY;
+	err = mt_add_direct(&node->direct);
+	if (err)
+		return err;
+
+	WRITE_ONCE(node->state, CRAM_ONLINE);
+	return 0;
+}
+
+static int cram_adopt(struct cram_node *node, const struct cram_ops *ops, void *priv)
+{
+	int err;
+
+	cancel_delayed_work_sync(&node->work);
+	cram_set_driver(node, ops, priv);
+	cram_open(node);
+	err = cram_join(node);
+	if (err) {
+		cram_close(node);
+		mutex_lock(&node->usage_lock);
+		node->ops = NULL;
+		mutex_unlock(&node->usage_lock);
+		cram_set_state(node, CRAM_ORPHAN);
+	}
+	cram_retry(node);
+
+	return err;
+}
+
+static int cram_show(struct cram_node *node)
+{
+	int err;
+
+	guard(mutex)(&cram_mutex);
+	if (cram_hibernating)
+		return -EBUSY;
+	err = cram_sysfs_add(node, cram_instance(node->direct.nid));
+	if (err)
+		return err;
+
+	list_add_tail_rcu(&node->list, &cram_nodes);
+	return 0;
+}
+
+static int cram_add(struct cram_node *node, const struct cram_ops *ops, void *priv)
+{
+	int err;
+
+	err = cram_map(node);
+	if (err)
+		goto put;
+	cram_set_driver(node, ops, priv);
+	err = cram_show(node);
+	if (err)
+		goto put;
+	err = cram_join(node);
+	if (err) {
+		cram_remove(node, false);
+		return err;
+	}
+
+	cram_wake(node, 0);
+	return 0;
+
+put:
+	kobject_put(&node->kobj);
+	return err;
+}
+
+static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
+{
+	for (int i = 0; i < nr_ranges; i++) {
+		if (!PAGE_ALIGNED(ranges[i].start) ||
+		    !PAGE_ALIGNED(ranges[i].end + 1) || !range_len(&ranges[i]))
+			return false;
+	}
+
+	return nr_ranges > 0;
+}
+
 /**
- * cram_register - Hand over the memory of a node that compresses by itself.
- * @nid: the NUMA node; one device a node.
- * @ranges: the memory, whole pages of ZONE_DEVICE that nothing else uses.
+ * cram_register - Hand over the memory of a device that compresses by itself.
+ * @nid: the NUMA node, which may have several of them.
+ * @name: of the device, for /proc/iomem and messages.
+ * @ranges: its memory, whole pages.
  * @nr_ranges: number of ranges.
  * @ops: what the driver provides, NULL for nothing.
  * @priv: for the functions of @ops.
  *
- * Context: May sleep.
- * Return: The node; -EEXIST if @nid has one; -EINVAL if @nid is not possible, or
- * @ranges are none, not whole pages, or more than INT_MAX pages; -EBUSY while the
- * system hibernates; -ENOMEM, or another error if its memory tier can't be made.
+ * The memory is mapped here. If it is an orphan, see cram_unregister(), what is stored
+ * there stays: a driver that knows that it is lost has called cram_set_gone_range().
+ *
+ * Context: May sleep, and takes long.
+ * Return: The device, until cram_unregister(); -EINVAL if @nid is not possible, or @ranges
+ * are none, or not whole pages; -ENODEV if the module of @ops is being unloaded; -EBUSY
+ * if the memory is in use, or the system hibernates; -ENOMEM; or another error if it can't
+ * be mapped, or its memory tier can't be made.
  */
-struct cram_node *cram_register(int nid, const struct range *ranges,
+struct cram_node *cram_register(int nid, const char *name, const struct range *ranges,
 				int nr_ranges, const struct cram_ops *ops,
 				void *priv)
 {
-	struct cram_node *node, *other;
-	struct cram_usage usage;
-	u64 bytes = 0;
+	struct cram_node *node;
 	int err;
 
-	for (int i = 0; i < nr_ranges; i++) {
-		if (!PAGE_ALIGNED(ranges[i].start) ||
-		    !PAGE_ALIGNED(ranges[i].end + 1) || !range_len(&ranges[i]))
-			return ERR_PTR(-EINVAL);
-		bytes += range_len(&ranges[i]);
-	}
-	/* The bits of a bitmap are numbered by int */
-	if (bytes >> PAGE_SHIFT > INT_MAX)
+	if (!cram_ranges_valid(ranges, nr_ranges) || nid < 0 || nid >= MAX_NUMNODES ||
+	    !node_possible(nid))
 		return ERR_PTR(-EINVAL);
-	if (nr_ranges < 1 || nid < 0 || nid >= MAX_NUMNODES || !node_possible(nid))
-		return ERR_PTR(-EINVAL);
+	if (ops && !try_module_get(ops->owner))
+		return ERR_PTR(-ENODEV);
 
-	node = cram_node_alloc(nid, ranges, nr_ranges);
-	if (!node)
-		return ERR_PTR(-ENOMEM);
-	node->ops = ops;
-	node->priv = priv;
-	cram_refresh(node, &usage);
-
-	mutex_lock(&cram_mutex);
-	err = -EBUSY;
-	if (cram_hibernating)
-		goto unlock;
-	err = -EEXIST;
-	list_for_each_entry(other, &cram_nodes, list) {
-		if (other->direct.nid == nid)
-			goto unlock;
-	}
-	err = cram_sysfs_add(node);
-	if (err)
-		goto unlock;
-	cram_set_page_nodes(node, node);
-	err = mt_add_direct(&node->direct);
+	do {
+		/* An orphan that is empty now goes, and its memory is free then */
+		wait_event(cram_removed, !cram_is_leaving(&ranges[0]));
+		node = cram_find_orphan(nid, ranges, nr_ranges);
+		if (node) {
+			err = cram_adopt(node, ops, priv);
+		} else {
+			err = -ENOMEM;
+			node = cram_node_alloc(nid, name, ranges, nr_ranges);
+			if (node)
+				err = cram_add(node, ops, priv);
+		}
+	} while (err == -EBUSY && cram_is_leaving(&ranges[0]));
 	if (err) {
-		cram_set_page_nodes(node, NULL);
-		cram_sysfs_remove(node);
-		goto unlock;
+		if (ops)
+			module_put(ops->owner);
+		return ERR_PTR(err);
 	}
-	list_add_tail_rcu(&node->list, &cram_nodes);
-	mutex_unlock(&cram_mutex);
-	return node;
 
-unlock:
-	mutex_unlock(&cram_mutex);
-	synchronize_rcu();
-	cancel_delayed_work_sync(&node->evict_work);
-	kobject_put(&node->kobj);
-	return ERR_PTR(err);
+	return node;
 }
 EXPORT_SYMBOL_GPL(cram_register);
 
 /**
- * cram_unregister - Get the memory of a node back.
- * @node: the node, which is gone afterwards unless this fails.
+ * cram_set_gone_range - Tell that memory is not there any more.
+ * @range: the memory.
  *
- * What is stored there is read back into memory, from where reclaim may move it
- * to zswap or to a swap device. If that is not possible, the node is in use as
- * before, but for what has been moved.
+ * The same as cram_set_gone(), for a driver whose device has vanished after
+ * cram_unregister(): if some of the memory is still in use. Each device that has some
+ * of it is gone.
  *
- * Context: May sleep, and takes long.
- * Return: 0; -EBUSY if there is no room for all of it elsewhere, -EINTR if a
- * signal is pending.
+ * Context: May sleep.
  */
-int cram_unregister(struct cram_node *node)
+void cram_set_gone_range(const struct range *range)
 {
-	int err;
+	struct cram_node *node;
 
-	mutex_lock(&cram_mutex);
-	cram_close(node);
-	err = cram_evacuate(node);
-	if (err) {
-		cram_open(node);
-		mutex_unlock(&cram_mutex);
-		return err;
+	guard(mutex)(&cram_mutex);
+	list_for_each_entry(node, &cram_nodes, list) {
+		for (int i = 0; i < node->nr_ranges; i++) {
+			if (range_overlaps(&node->ranges[i], range)) {
+				pr_warn_once("memory has gone that is in use\n");
+				cram_set_gone(node);
+				break;
+			}
+		}
 	}
-	mt_del_direct(&node->direct);
-	list_del_rcu(&node->list);
-	cram_set_page_nodes(node, NULL);
-	cram_sysfs_remove(node);
-	mutex_unlock(&cram_mutex);
-
-	/* For cram_free_pages() and cram_memory_failure() */
-	synchronize_rcu();
-	cancel_delayed_work_sync(&node->evict_work);
-	kobject_put(&node->kobj);
-	return 0;
 }
-EXPORT_SYMBOL_GPL(cram_unregister);
-
-/**
- * cram_memory_failure - For dev_pagemap_ops::memory_failure of a driver.
- * @pgmap: of the memory.
- * @pfn: first page that has failed.
- * @nr_pages: number of pages.
- * @mf_flags: flags of memory_failure().
- *
- * Nobody maps the pages: it is enough to remember, for the next load.
- *
- * Context: Any. The pages need not be of a node that is registered yet, or still.
- * Return: 0.
- */
-int cram_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
-			unsigned long nr_pages, int mf_flags)
-{
-	for (; nr_pages; nr_pages--, pfn++) {
-		struct page *page = pfn_to_page(pfn);
-		struct cram_node *node;
-
-		rcu_read_lock();
-		node = cram_page_node(page);
-		if (node)
-			cram_poison(node, page);
-		else
-			SetPageHWPoison(page);
-		rcu_read_unlock();
-	}
-
-	return 0;
-}
-EXPORT_SYMBOL_GPL(cram_memory_failure);
+EXPORT_SYMBOL_GPL(cram_set_gone_range);
 
 /*
  * The image of a hibernating system has no device memory, and what is there is
@@ -766,6 +632,10 @@ static struct notifier_block cram_pm_nb = {
 
 static int __init cram_init(void)
 {
+	cram_wq = alloc_workqueue("cram", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0);
+	if (!cram_wq)
+		return -ENOMEM;
+
 	return register_pm_notifier(&cram_pm_nb);
 }
 subsys_initcall(cram_init);

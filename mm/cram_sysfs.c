@@ -27,18 +27,30 @@ static ssize_t capacity_bytes_show(struct kobject *kobj,
 {
 	struct cram_usage usage;
 
-	cram_refresh(kobj_to_node(kobj), &usage);
+	cram_get_usage(kobj_to_node(kobj), &usage);
 	return sysfs_emit(buf, "%llu\n", usage.capacity);
 }
 
-static struct kobj_attribute capacity_attr = __ATTR_RO(capacity_bytes);
+static ssize_t capacity_bytes_store(struct kobject *kobj, struct kobj_attribute *attr,
+				    const char *buf, size_t count)
+{
+	u64 bytes;
+	int err;
+
+	if (kstrtou64(buf, 10, &bytes))
+		return -EINVAL;
+	err = cram_set_capacity(kobj_to_node(kobj), bytes);
+	return err ?: count;
+}
+
+static struct kobj_attribute capacity_attr = __ATTR_RW(capacity_bytes);
 
 static ssize_t used_bytes_show(struct kobject *kobj, struct kobj_attribute *attr,
 			       char *buf)
 {
 	struct cram_usage usage;
 
-	cram_refresh(kobj_to_node(kobj), &usage);
+	cram_get_usage(kobj_to_node(kobj), &usage);
 	return sysfs_emit(buf, "%llu\n", usage.used);
 }
 
@@ -61,7 +73,7 @@ static ssize_t ratio_show(struct kobject *kobj, struct kobj_attribute *attr,
 	struct cram_usage usage;
 	u64 ratio = 0;
 
-	cram_refresh(node, &usage);
+	cram_get_usage(node, &usage);
 	if (usage.used)
 		ratio = div64_u64(((u64)atomic_long_read(&node->stored) << PAGE_SHIFT) * 100,
 				  usage.used);
@@ -84,6 +96,8 @@ CRAM_EVENT_ATTR(loaded, CRAM_LOADED);
 CRAM_EVENT_ATTR(refused, CRAM_REFUSED);
 CRAM_EVENT_ATTR(poisoned, CRAM_POISONED);
 CRAM_EVENT_ATTR(evicted, CRAM_EVICTED);
+CRAM_EVENT_ATTR(trimmed, CRAM_TRIMMED);
+CRAM_EVENT_ATTR(dropped, CRAM_DROPPED);
 
 static ssize_t cram_watermark_store(struct kobject *kobj, unsigned int *mark,
 				    const char *buf, size_t count)
@@ -127,6 +141,41 @@ static ssize_t low_watermark_store(struct kobject *kobj,
 
 static struct kobj_attribute low_attr = __ATTR_RW(low_watermark);
 
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct cram_node *node = kobj_to_node(kobj);
+	const char *state = "leaving";
+
+	if (READ_ONCE(node->gone))
+		state = "gone";
+	else if (READ_ONCE(node->state) == CRAM_ONLINE)
+		state = READ_ONCE(node->stopped) ? "stopped" : "online";
+	else if (READ_ONCE(node->state) == CRAM_ORPHAN)
+		state = "orphan";
+
+	return sysfs_emit(buf, "%s\n", state);
+}
+
+static struct kobj_attribute state_attr = __ATTR_RO(state);
+
+static ssize_t verify_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(kobj_to_node(kobj)->verify));
+}
+
+static ssize_t verify_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	bool verify;
+
+	if (kstrtobool(buf, &verify))
+		return -EINVAL;
+	WRITE_ONCE(kobj_to_node(kobj)->verify, verify);
+	return count;
+}
+
+static struct kobj_attribute verify_attr = __ATTR_RW(verify);
+
 static struct attribute *cram_attrs[] = {
 	&advertised_attr.attr,
 	&capacity_attr.attr,
@@ -138,6 +187,10 @@ static struct attribute *cram_attrs[] = {
 	&refused_attr.attr,
 	&poisoned_attr.attr,
 	&evicted_attr.attr,
+	&trimmed_attr.attr,
+	&dropped_attr.attr,
+	&state_attr.attr,
+	&verify_attr.attr,
 	&high_attr.attr,
 	&low_attr.attr,
 	NULL
@@ -161,10 +214,14 @@ void cram_sysfs_init(struct cram_node *node)
 	kobject_init(&node->kobj, &cram_ktype);
 }
 
-/* Show a node to users. Returns 0, -ENOMEM, or -EEXIST if there is one of that name. */
-int cram_sysfs_add(struct cram_node *node)
+/* Show a device of a node to users. Returns 0 or -ENOMEM. */
+int cram_sysfs_add(struct cram_node *node, int instance)
 {
-	return kobject_add(&node->kobj, cram_kobj, "node%d", node->direct.nid);
+	node->instance = instance;
+	if (!instance)
+		return kobject_add(&node->kobj, cram_kobj, "node%d", node->direct.nid);
+
+	return kobject_add(&node->kobj, cram_kobj, "node%d.%d", node->direct.nid, instance);
 }
 
 /* Waits for those who are reading or writing a file. */

@@ -15,83 +15,75 @@
 #include <linux/types.h>
 
 struct cram_node;
-struct dev_pagemap;
+struct module;
 struct page;
 
 /**
  * struct cram_usage - What a device has, and how much of it is in use.
  * @capacity: bytes that it can hold of compressed data.
  * @used: bytes of these that are in use.
+ * @lag: bytes that have been written and may not be part of @used yet, as they
+ *	were before they are compressed: those of the pages that &cram_ops.written
+ *	was called for before and that the device has not got to. 0 if there are
+ *	none.
  */
 struct cram_usage {
 	u64 capacity;
 	u64 used;
+	u64 lag;
 };
 
 /**
  * struct cram_ops - What a driver of compressed RAM provides.
  *
- * All of them are optional, are called with the @priv of cram_register(), may be
- * called on several CPUs at once and must not sleep.
+ * All of them are optional, are called with the @priv of cram_register(), and may
+ * be called on several CPUs at once unless they say otherwise. All may sleep, but
+ * are called while memory is reclaimed: what they allocate must not wait for
+ * that, and they should not take longer than it takes to compress a page.
  *
- * @may_store: May @page be written now? It is free, and it is written if this
- *	returns true. A driver may refuse at any time.
- * @released: What is in @page is not needed any more. The device may be told to
- *	discard it at once, or it can be overwritten with zeroes, which take no
- *	room; not if the page has failed, see PageHWPoison(). It may be written
- *	again as soon as this returns.
+ * @owner: the module, which stays as long as the device is registered.
+ * @may_store: May @page be written now? It is free. 0 if it may; -ENOSPC if there
+ *	is no room, which has pages moved elsewhere until there may be some; any
+ *	other error if it may not for another reason.
+ * @written: @page has been written, and is not in a cache of the CPU any more
+ *	where the architecture can see to that. From now on it counts as much as
+ *	@get_usage says, in @used or @lag.
  * @stored_size: How many bytes @page, which has just been written, really takes,
  *	0 if the device does not say. Then, and without this, the mean of the pages
- *	that are stored is used.
- * @get_usage: How much is in use, of all that has been copied to the device. It
- *	may be more than there really is; if it is less, as caches of the CPUs or
- *	the device have not got to some of it, pages may be stored beyond the
- *	capacity. If the capacity shrinks, or the use grows without a store, the
- *	driver has to call cram_usage_changed(). Without this, each page takes as
- *	much as there is in it.
+ *	that are stored is used. What takes a page or more is not kept.
+ * @get_usage: How much is in use. One call at a time. If the capacity shrinks, or
+ *	the use grows without a store, the driver has to call
+ *	cram_usage_changed(). An error has the node take nothing until a later call
+ *	succeeds. Without this, each page takes as much as there is in it.
+ * @trim: What is in @ranges, whole pages, is not needed any more: have the device
+ *	discard it. Nothing is stored there before this returns 0; after an error
+ *	it is called again, later. One call at a time, up to %CRAM_TRIM_RANGES, and
+ *	not while memory is reclaimed. When a node is registered it is called for
+ *	all of it. Without this, pages are overwritten with zeroes.
  */
 struct cram_ops {
-	bool (*may_store)(void *priv, struct page *page);
-	void (*released)(void *priv, struct page *page);
+	struct module *owner;
+	int (*may_store)(void *priv, struct page *page);
+	void (*written)(void *priv, struct page *page);
 	unsigned int (*stored_size)(void *priv, struct page *page);
-	void (*get_usage)(void *priv, struct cram_usage *usage);
+	int (*get_usage)(void *priv, struct cram_usage *usage);
+	int (*trim)(void *priv, const struct range *ranges, int nr_ranges);
 };
+
+/* The most that are trimmed at a time */
+#define CRAM_TRIM_RANGES	128
 
 #ifdef CONFIG_CRAM
 
-struct cram_node *cram_register(int nid, const struct range *ranges, int nr_ranges,
-				const struct cram_ops *ops, void *priv);
+struct cram_node *cram_register(int nid, const char *name, const struct range *ranges,
+				int nr_ranges, const struct cram_ops *ops, void *priv);
 int cram_unregister(struct cram_node *node);
 void cram_usage_changed(struct cram_node *node);
-int cram_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
-			unsigned long nr_pages, int mf_flags);
-
-/* For zswap */
-int cram_load(struct page *page, struct page *to);
-void cram_free(struct page *page);
-bool cram_page_is_on(struct page *page, struct cram_node *node);
-unsigned long cram_free_pages(void);
-
-#else
-
-static inline int cram_load(struct page *page, struct page *to)
-{
-	return -EIO;
-}
-
-static inline void cram_free(struct page *page)
-{
-}
-
-static inline bool cram_page_is_on(struct page *page, struct cram_node *node)
-{
-	return false;
-}
-
-static inline unsigned long cram_free_pages(void)
-{
-	return 0;
-}
+void cram_set_stopped(struct cram_node *node, bool stopped);
+int cram_set_capacity(struct cram_node *node, u64 bytes);
+void cram_set_poisoned(struct cram_node *node, const struct range *range);
+void cram_set_gone(struct cram_node *node);
+void cram_set_gone_range(const struct range *range);
 
 #endif
 

@@ -4,37 +4,53 @@
  *
  * Takes ranges of memory that nobody uses (memmap= on the kernel command line) and
  * hands each to a node as compressed RAM. A device says that it has less room than
- * its range, and what a page takes of that room is found out by compressing it.
- * A page that is written beyond the room is lost, and reported as poisoned.
+ * its range, and what a page takes of that room is found out by compressing it, when
+ * the device gets to it. A page for which there is no room then is lost. What is
+ * freed takes room until it is trimmed. The device counts for itself, and whether
+ * the kernel has kept to the rules: see violations.
  *
- * Module parameters, one value for each device:
+ * Module parameters, one value for each device but the last two:
  *	start=ADDRESS,...	of the ranges, in bytes
  *	size=BYTES,...		of the ranges
  *	nid=NODE,...		the nodes
  *	adistance=N,...		their abstract distances
  *	ratio=N			times that the range is larger than the room
+ *	stale=PERCENT		of the room that an earlier kernel has left in use
  *
- * Files in debugfs, in cram_sim/NODE:
- *	capacity_bytes		the room, may be changed
- *	used_bytes
- *	refuse			1: refuse every page
+ * Files in debugfs, in cram_sim/N for the N-th device, from 1 on:
+ *	capacity_bytes		the room, may be changed; an interrupt tells of that
+ *	used_bytes		of the pages that the device has got to
+ *	lag_pages		so many pages come in before the device gets to a page
+ *	drain			write: have it get to all of them
+ *	drop			what becomes of a page without room: 0: it is reported as
+ *				poisoned; 1: nothing is said, it has what was there before
+ *	refuse			1: refuse every page; 2: say that there is no room for it
  *	delay_us		so long does each page take, in microseconds
  *	silent			1: do not say what a page takes, only the sum
+ *	usage_fail		1: the usage can't be read
+ *	trim_ms			so long does a command to trim take, in milliseconds
+ *	trim_fail		so many of these commands fail
+ *	trims			commands to trim
  *	poison			write N: lose the N-th page that is in use, from 0 on
- *	registered		write 0: give the node up; 1: have it again
- *	lost_writes		pages that were written beyond the room
+ *	registered		write 0: give the memory up, which fails with EBUSY if some
+ *				of it stays in use; 1: have it again
+ *	gone			1: the device is not there any more, what is read are bytes
+ *				of nobody
+ *	stop			1: it wants nothing for now, as an interrupt tells
+ *	lost_writes		pages that there was no room for
+ *	violations		pages that were written without being asked for, or before
+ *				they were trimmed, or trimmed while they were written
  */
 #include <linux/cram.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
-#include <linux/io.h>
+#include <linux/irq_work.h>
 #include <linux/lz4.h>
 #include <linux/memory-tiers.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
@@ -44,124 +60,233 @@
 static ulong start[CRAM_SIM_MAX], size[CRAM_SIM_MAX];
 static int nid[CRAM_SIM_MAX], adistance[CRAM_SIM_MAX];
 static int nr_start, nr_size, nr_nid, nr_adistance;
-static uint ratio = 4;
+static uint ratio = 4, stale;
 module_param_array(start, ulong, &nr_start, 0444);
 module_param_array(size, ulong, &nr_size, 0444);
 module_param_array(nid, int, &nr_nid, 0444);
 module_param_array(adistance, int, &nr_adistance, 0444);
 module_param(ratio, uint, 0444);
+module_param(stale, uint, 0444);
 
-enum cram_sim_state { SIM_FREE, SIM_WRITING, SIM_MEASURED };
+enum cram_sim_state {
+	SIM_DIRTY,	/* an earlier kernel's, or not in use any more */
+	SIM_BLANK,	/* trimmed */
+	SIM_WRITING,	/* may be written */
+	SIM_QUEUED,	/* is written, and the device has yet to get to it */
+	SIM_MEASURED,
+};
 
 struct cram_sim_page {
-	u16 bytes;
+	struct list_head queue;
+	u32 bytes;
 	u8 state;
 };
 
 struct cram_sim {
 	struct mutex mutex;		/* for the node to be there, or not any more */
 	struct cram_node *node;
-	struct dev_pagemap pgmap;
+	struct cram_sim_driver *driver;
 	struct range range;
 	int nid;
+	struct irq_work interrupt;
 	spinlock_t lock;		/* for what is in use, and the pages */
 	u64 capacity, used;
-	u32 delay_us;
-	bool refuse, silent;
-	u64 lost_writes;
-	unsigned long nr_pages, nr_writing;
+	u32 delay_us, lag_pages, drop, refuse, trim_ms, trim_fail;
+	bool silent, usage_fail, stop, gone;
+	u64 lost_writes, violations, trims;
+	unsigned long nr_pages, nr_queued;
+	struct list_head queue;
 	struct cram_sim_page *pages;
 	void *work, *out;		/* of LZ4, under lock */
 	struct dentry *dir;
 };
 
+/* What a driver has of a device while it is bound to it. */
+struct cram_sim_driver {
+	struct cram_sim *sim;
+};
+
 static struct cram_sim *sims[CRAM_SIM_MAX];
 
-static unsigned long sim_index(struct cram_sim *sim, struct page *page)
+static struct cram_sim *sim_of(void *priv)
 {
-	return page_to_pfn(page) - PHYS_PFN(sim->range.start);
+	struct cram_sim_driver *driver = priv;
+
+	return driver->sim;
+}
+
+static struct cram_sim_page *sim_page(struct cram_sim *sim, struct page *page)
+{
+	return &sim->pages[page_to_pfn(page) - PHYS_PFN(sim->range.start)];
+}
+
+static struct page *sim_page_of(struct cram_sim *sim, struct cram_sim_page *p)
+{
+	return pfn_to_page(PHYS_PFN(sim->range.start) + (p - sim->pages));
+}
+
+static void sim_poison(struct cram_sim *sim, struct cram_sim_page *p)
+{
+	phys_addr_t start = page_to_phys(sim_page_of(sim, p));
+
+	if (sim->node)
+		cram_set_poisoned(sim->node, &DEFINE_RANGE(start, start + PAGE_SIZE - 1));
 }
 
 /* What the page takes: all of it if it can't be compressed, next to nothing if zero. */
-static void sim_measure(struct cram_sim *sim, struct page *page)
+static void sim_measure(struct cram_sim *sim, struct cram_sim_page *p)
 {
-	struct cram_sim_page *p = &sim->pages[sim_index(sim, page)];
+	struct page *page = sim_page_of(sim, p);
 	int bytes;
 
 	lockdep_assert_held(&sim->lock);
-	if (p->state != SIM_WRITING)
-		return;
-
+	list_del_init(&p->queue);
+	sim->nr_queued--;
 	bytes = LZ4_compress_default(page_address(page), sim->out, PAGE_SIZE,
 				     PAGE_SIZE - 1, sim->work);
 	p->bytes = bytes > 0 ? bytes : PAGE_SIZE;
 	p->state = SIM_MEASURED;
-	sim->nr_writing--;
-	sim->used += p->bytes;
-	if (sim->used > sim->capacity) {
-		sim->lost_writes++;
-		cram_memory_failure(&sim->pgmap, page_to_pfn(page), 1, 0);
+	if (sim->used + p->bytes <= sim->capacity) {
+		sim->used += p->bytes;
+		return;
 	}
+
+	/* It was trimmed before */
+	sim->lost_writes++;
+	p->bytes = 0;
+	memset(page_address(page), 0, PAGE_SIZE);
+	if (!sim->drop)
+		sim_poison(sim, p);
 }
 
-static bool sim_may_store(void *priv, struct page *page)
+static void sim_drain(struct cram_sim *sim, unsigned long left)
 {
-	struct cram_sim *sim = priv;
-	struct cram_sim_page *p = &sim->pages[sim_index(sim, page)];
+	while (sim->nr_queued > left)
+		sim_measure(sim, list_first_entry(&sim->queue, struct cram_sim_page,
+						  queue));
+}
 
-	if (READ_ONCE(sim->refuse))
-		return false;
+static int sim_may_store(void *priv, struct page *page)
+{
+	struct cram_sim *sim = sim_of(priv);
+	struct cram_sim_page *p = sim_page(sim, page);
+	u32 refuse = READ_ONCE(sim->refuse);
+
+	if (refuse)
+		return refuse == 2 ? -ENOSPC : -EBUSY;
 	if (sim->delay_us)
 		udelay(sim->delay_us);
 
 	spin_lock(&sim->lock);
+	if (p->state != SIM_BLANK)
+		sim->violations++;
 	p->state = SIM_WRITING;
-	sim->nr_writing++;
 	spin_unlock(&sim->lock);
-	return true;
+	return 0;
 }
 
-static void sim_released(void *priv, struct page *page)
+static void sim_written(void *priv, struct page *page)
 {
-	struct cram_sim *sim = priv;
-	struct cram_sim_page *p = &sim->pages[sim_index(sim, page)];
+	struct cram_sim *sim = sim_of(priv);
+	struct cram_sim_page *p = sim_page(sim, page);
 
 	spin_lock(&sim->lock);
-	if (p->state == SIM_MEASURED)
-		sim->used -= p->bytes;
-	else if (p->state == SIM_WRITING)
-		sim->nr_writing--;
-	*p = (struct cram_sim_page) { .state = SIM_FREE };
+	if (p->state == SIM_WRITING) {
+		p->state = SIM_QUEUED;
+		list_add_tail(&p->queue, &sim->queue);
+		sim->nr_queued++;
+		sim_drain(sim, sim->lag_pages);
+	} else {
+		sim->violations++;
+	}
 	spin_unlock(&sim->lock);
 }
 
 static unsigned int sim_stored_size(void *priv, struct page *page)
 {
-	struct cram_sim *sim = priv;
-	unsigned int bytes;
+	struct cram_sim *sim = sim_of(priv);
+	struct cram_sim_page *p = sim_page(sim, page);
+	unsigned int bytes = 0;
 
 	spin_lock(&sim->lock);
-	sim_measure(sim, page);
-	bytes = sim->pages[sim_index(sim, page)].bytes;
+	if (p->state == SIM_MEASURED && !sim->silent)
+		bytes = p->bytes;
 	spin_unlock(&sim->lock);
-	return READ_ONCE(sim->silent) ? 0 : bytes;
+	return bytes;
 }
 
-static void sim_get_usage(void *priv, struct cram_usage *usage)
+static int sim_get_usage(void *priv, struct cram_usage *usage)
 {
-	struct cram_sim *sim = priv;
+	struct cram_sim *sim = sim_of(priv);
 
+	if (READ_ONCE(sim->usage_fail))
+		return -EIO;
 	spin_lock(&sim->lock);
 	usage->capacity = sim->capacity;
-	usage->used = sim->used + sim->nr_writing * PAGE_SIZE;
+	usage->used = sim->used;
+	usage->lag = sim->nr_queued * PAGE_SIZE;
 	spin_unlock(&sim->lock);
+	return 0;
+}
+
+static void sim_trim_page(struct cram_sim *sim, struct cram_sim_page *p)
+{
+	struct page *page = sim_page_of(sim, p);
+
+	switch (p->state) {
+	case SIM_WRITING:
+		sim->violations++;
+		return;
+	case SIM_QUEUED:
+		list_del_init(&p->queue);
+		sim->nr_queued--;
+		break;
+	case SIM_DIRTY:
+	case SIM_MEASURED:
+		sim->used -= p->bytes;
+		break;
+	}
+	p->bytes = 0;
+	p->state = SIM_BLANK;
+	memset(page_address(page), 0, PAGE_SIZE);
+}
+
+static int sim_trim(void *priv, const struct range *ranges, int nr)
+{
+	struct cram_sim *sim = sim_of(priv);
+
+	if (sim->trim_ms)
+		msleep(sim->trim_ms);
+
+	spin_lock(&sim->lock);
+	sim->trims++;
+	if (sim->trim_fail) {
+		sim->trim_fail--;
+		spin_unlock(&sim->lock);
+		return -EIO;
+	}
+	spin_unlock(&sim->lock);
+
+	for (; nr--; ranges++) {
+		unsigned long pfn = PHYS_PFN(ranges->start);
+
+		for (; pfn <= PHYS_PFN(ranges->end); pfn++) {
+			spin_lock(&sim->lock);
+			sim_trim_page(sim, sim_page(sim, pfn_to_page(pfn)));
+			spin_unlock(&sim->lock);
+			cond_resched();
+		}
+	}
+	return 0;
 }
 
 static const struct cram_ops cram_sim_ops = {
+	.owner = THIS_MODULE,
 	.may_store = sim_may_store,
-	.released = sim_released,
+	.written = sim_written,
 	.stored_size = sim_stored_size,
 	.get_usage = sim_get_usage,
+	.trim = sim_trim,
 };
 
 /* Lose the n-th of the pages that are in use. */
@@ -172,9 +297,9 @@ static int sim_poison_set(void *data, u64 n)
 
 	spin_lock(&sim->lock);
 	for (unsigned long i = 0; i < sim->nr_pages; i++) {
-		if (sim->pages[i].state == SIM_FREE || n--)
+		if (sim->pages[i].state < SIM_WRITING || n--)
 			continue;
-		cram_memory_failure(&sim->pgmap, PHYS_PFN(sim->range.start) + i, 1, 0);
+		sim_poison(sim, &sim->pages[i]);
 		err = 0;
 		break;
 	}
@@ -182,6 +307,67 @@ static int sim_poison_set(void *data, u64 n)
 	return err;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(sim_poison_fops, NULL, sim_poison_set, "%llu\n");
+
+static int sim_drain_set(void *data, u64 ignored)
+{
+	struct cram_sim *sim = data;
+
+	spin_lock(&sim->lock);
+	sim_drain(sim, 0);
+	spin_unlock(&sim->lock);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sim_drain_fops, NULL, sim_drain_set, "%llu\n");
+
+static void sim_interrupt(struct irq_work *work)
+{
+	struct cram_sim *sim = container_of(work, struct cram_sim, interrupt);
+
+	cram_set_stopped(sim->node, sim->stop);
+	cram_usage_changed(sim->node);
+}
+
+static void sim_raise_interrupt(struct cram_sim *sim)
+{
+	guard(mutex)(&sim->mutex);
+	if (sim->node) {
+		irq_work_queue(&sim->interrupt);
+		irq_work_sync(&sim->interrupt);
+	}
+}
+
+static int sim_stop_set(void *data, u64 stop)
+{
+	struct cram_sim *sim = data;
+
+	sim->stop = stop;
+	sim_raise_interrupt(sim);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sim_stop_fops, NULL, sim_stop_set, "%llu\n");
+
+/* What is there, for who reads it nevertheless, is what a bus answers for nobody. */
+static int sim_gone_set(void *data, u64 gone)
+{
+	struct cram_sim *sim = data;
+	struct dev_pagemap *pgmap;
+
+	guard(mutex)(&sim->mutex);
+	if (sim->gone || !gone)
+		return -EINVAL;
+	sim->gone = true;
+	if (sim->node)
+		cram_set_gone(sim->node);
+	else
+		cram_set_gone_range(&sim->range);
+	pgmap = get_dev_pagemap(PHYS_PFN(sim->range.start));
+	if (pgmap) {
+		memset(__va(sim->range.start), 0xff, range_len(&sim->range));
+		put_dev_pagemap(pgmap);
+	}
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sim_gone_fops, NULL, sim_gone_set, "%llu\n");
 
 static int sim_capacity_get(void *data, u64 *capacity)
 {
@@ -198,9 +384,7 @@ static int sim_capacity_set(void *data, u64 capacity)
 	spin_lock(&sim->lock);
 	sim->capacity = capacity;
 	spin_unlock(&sim->lock);
-	guard(mutex)(&sim->mutex);
-	if (sim->node)
-		cram_usage_changed(sim->node);
+	sim_raise_interrupt(sim);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(sim_capacity_fops, sim_capacity_get, sim_capacity_set,
@@ -208,28 +392,43 @@ DEFINE_DEBUGFS_ATTRIBUTE(sim_capacity_fops, sim_capacity_get, sim_capacity_set,
 
 static int sim_register(struct cram_sim *sim)
 {
+	struct cram_sim_driver *driver;
 	struct cram_node *node;
 
 	guard(mutex)(&sim->mutex);
 	if (sim->node)
 		return -EEXIST;
-	node = cram_register(sim->nid, &sim->range, 1, &cram_sim_ops, sim);
-	if (IS_ERR(node))
+	if (sim->gone)
+		return -ENODEV;
+	driver = kmalloc_obj(*driver);
+	if (!driver)
+		return -ENOMEM;
+	driver->sim = sim;
+	node = cram_register(sim->nid, "cram_sim", &sim->range, 1, &cram_sim_ops, driver);
+	if (IS_ERR(node)) {
+		kfree(driver);
 		return PTR_ERR(node);
+	}
+	sim->driver = driver;
 	sim->node = node;
 	return 0;
 }
 
+/* As a driver's remove(): whatever comes of it, nothing is left to be called. */
 static int sim_unregister(struct cram_sim *sim)
 {
+	struct cram_node *node;
 	int err;
 
 	guard(mutex)(&sim->mutex);
-	if (!sim->node)
+	node = sim->node;
+	if (!node)
 		return -ENOENT;
-	err = cram_unregister(sim->node);
-	if (!err)
-		sim->node = NULL;
+	err = cram_unregister(node);
+	sim->node = NULL;
+	memset(sim->driver, 0x6b, sizeof(*sim->driver));
+	kfree(sim->driver);
+	sim->driver = NULL;
 	return err;
 }
 
@@ -250,25 +449,31 @@ DEFINE_DEBUGFS_ATTRIBUTE(sim_registered_fops, sim_registered_get, sim_registered
 
 static struct dentry *sim_dir;
 
-static void sim_show(struct cram_sim *sim)
+static void sim_show(struct cram_sim *sim, int i)
 {
 	char name[16];
 
-	snprintf(name, sizeof(name), "%d", sim->nid);
+	snprintf(name, sizeof(name), "%d", i + 1);
 	sim->dir = debugfs_create_dir(name, sim_dir);
 	debugfs_create_file("capacity_bytes", 0644, sim->dir, sim, &sim_capacity_fops);
 	debugfs_create_u64("used_bytes", 0444, sim->dir, &sim->used);
-	debugfs_create_bool("refuse", 0644, sim->dir, &sim->refuse);
+	debugfs_create_u32("lag_pages", 0644, sim->dir, &sim->lag_pages);
+	debugfs_create_file("drain", 0200, sim->dir, sim, &sim_drain_fops);
+	debugfs_create_u32("drop", 0644, sim->dir, &sim->drop);
+	debugfs_create_u32("refuse", 0644, sim->dir, &sim->refuse);
 	debugfs_create_u32("delay_us", 0644, sim->dir, &sim->delay_us);
 	debugfs_create_bool("silent", 0644, sim->dir, &sim->silent);
+	debugfs_create_bool("usage_fail", 0644, sim->dir, &sim->usage_fail);
+	debugfs_create_u32("trim_ms", 0644, sim->dir, &sim->trim_ms);
+	debugfs_create_u32("trim_fail", 0644, sim->dir, &sim->trim_fail);
+	debugfs_create_u64("trims", 0444, sim->dir, &sim->trims);
 	debugfs_create_u64("lost_writes", 0444, sim->dir, &sim->lost_writes);
+	debugfs_create_u64("violations", 0444, sim->dir, &sim->violations);
 	debugfs_create_file("poison", 0200, sim->dir, sim, &sim_poison_fops);
 	debugfs_create_file("registered", 0644, sim->dir, sim, &sim_registered_fops);
+	debugfs_create_file("gone", 0200, sim->dir, sim, &sim_gone_fops);
+	debugfs_create_file("stop", 0200, sim->dir, sim, &sim_stop_fops);
 }
-
-static const struct dev_pagemap_ops sim_pgmap_ops = {
-	.memory_failure = cram_memory_failure,
-};
 
 static void sim_free(struct cram_sim *sim)
 {
@@ -289,8 +494,10 @@ static struct cram_sim *sim_alloc(int i)
 	sim->nid = nid[i];
 	sim->nr_pages = size[i] >> PAGE_SHIFT;
 	sim->capacity = div_u64(size[i], ratio);
+	sim->interrupt = IRQ_WORK_INIT_HARD(sim_interrupt);
 	mutex_init(&sim->mutex);
 	spin_lock_init(&sim->lock);
+	INIT_LIST_HEAD(&sim->queue);
 	sim->work = kmalloc(LZ4_MEM_COMPRESS, GFP_KERNEL);
 	sim->out = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	sim->pages = kvcalloc(sim->nr_pages, sizeof(*sim->pages), GFP_KERNEL);
@@ -298,60 +505,43 @@ static struct cram_sim *sim_alloc(int i)
 		sim_free(sim);
 		return NULL;
 	}
-	sim->pgmap.type = MEMORY_DEVICE_GENERIC;
-	sim->pgmap.ops = &sim_pgmap_ops;
-	sim->pgmap.nr_range = 1;
-	sim->pgmap.range = sim->range;
+	/* What an earlier kernel has left: it can't be compressed, and is in front */
+	for (unsigned long n = 0; n < sim->nr_pages; n++) {
+		INIT_LIST_HEAD(&sim->pages[n].queue);
+		if (sim->used + PAGE_SIZE <= div_u64(sim->capacity * stale, 100)) {
+			sim->pages[n].bytes = PAGE_SIZE;
+			sim->used += PAGE_SIZE;
+		}
+	}
 	return sim;
 }
 
 static int sim_add(int i)
 {
 	struct cram_sim *sim = sim_alloc(i);
-	void *addr;
 	int err;
 
 	if (!sim)
 		return -ENOMEM;
-	err = -EBUSY;
-	if (!request_mem_region(start[i], size[i], "cram_sim"))
-		goto free;
-	addr = memremap_pages(&sim->pgmap, sim->nid);
-	err = PTR_ERR_OR_ZERO(addr);
-	if (err)
-		goto release;
 	err = sim_register(sim);
-	if (err)
-		goto unmap;
-	sim_show(sim);
+	if (err) {
+		sim_free(sim);
+		return err;
+	}
+	sim_show(sim, i);
 	sims[i] = sim;
 	return 0;
-
-unmap:
-	memunmap_pages(&sim->pgmap);
-release:
-	release_mem_region(start[i], size[i]);
-free:
-	sim_free(sim);
-	return err;
 }
 
-/* For a module that can't be refused to go: until it works, in spite of signals. */
+/* Nothing is registered any more, as the module could not go else, or is not yet. */
 static void sim_del(int i)
 {
 	struct cram_sim *sim = sims[i];
-	sigset_t all, old;
 
 	if (!sim)
 		return;
 	debugfs_remove_recursive(sim->dir);
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
-	while (sim->node && sim_unregister(sim))
-		msleep(100);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	memunmap_pages(&sim->pgmap);
-	release_mem_region(start[i], size[i]);
+	sim_unregister(sim);
 	sim_free(sim);
 }
 

@@ -24,6 +24,36 @@ static inline long read_node(int node, const char *file)
 	return read_num(path);
 }
 
+/* The same of what the driver says: it is not asked more often than every tenth of a second. */
+static inline long read_usage(int node, const char *file)
+{
+	usleep(150000);
+	return read_node(node, file);
+}
+
+/* Is a node in that state? */
+static inline bool node_is(int node, const char *state)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), CRAM_NODE "%d/state", node);
+	if (read_file(path, text, sizeof(text)) <= 0)
+		return false;
+	text[strcspn(text, "\n")] = 0;
+	return !strcmp(text, state);
+}
+
+/* Wait until there is no such node, false if that does not happen. */
+static inline bool wait_gone(int node)
+{
+	for (int i = 0; i < 1200; i++) {
+		if (read_node(node, "stored_pages") < 0)
+			return true;
+		usleep(50000);
+	}
+	return false;
+}
+
 /* Pages that are on compressed RAM, of all nodes. */
 static inline long direct_pages(void)
 {
@@ -38,6 +68,20 @@ static inline long wait_node(int node, const char *file, long limit)
 	for (int i = 0; i < 600; i++) {
 		value = read_node(node, file);
 		if (value <= limit)
+			break;
+		usleep(50000);
+	}
+	return value;
+}
+
+/* ... or has grown to one. */
+static inline long wait_node_from(int node, const char *file, long limit)
+{
+	long value = -1;
+
+	for (int i = 0; i < 600; i++) {
+		value = read_node(node, file);
+		if (value >= limit)
 			break;
 		usleep(50000);
 	}
@@ -73,6 +117,16 @@ static inline bool tier_has(int from, int to, int node)
 			return true;
 	}
 	return false;
+}
+
+/* What this process is charged from now on. */
+static inline int cgroup_move(const char *path)
+{
+	char file[256], pid[32];
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	return write_file(file, pid);
 }
 
 /*

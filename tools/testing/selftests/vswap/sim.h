@@ -59,8 +59,8 @@ static inline const char *sim_missing(void)
 	return NULL;
 }
 
-/* Load the module, for devices of two nodes. */
-static inline int sim_load(int near, int far)
+/* Load the module, for devices of two nodes and so many bytes, with @more parameters. */
+static inline int sim_load_with(int near, int far, unsigned long bytes, const char *more)
 {
 	unsigned long start[2];
 	char params[256];
@@ -72,15 +72,43 @@ static inline int sim_load(int near, int far)
 	if (fd < 0)
 		return -errno;
 	snprintf(params, sizeof(params),
-		 "start=%lu,%lu size=%lu,%lu nid=%d,%d adistance=1200,1800 ratio=8",
-		 start[0], start[1], SIM_RANGE, SIM_RANGE, near, far);
+		 "start=%lu,%lu size=%lu,%lu nid=%d,%d adistance=1200,1800 %s",
+		 start[0], start[1], bytes, bytes, near, far, more);
 	err = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
 	close(fd);
 	return err;
 }
 
+static inline int sim_load(int near, int far)
+{
+	return sim_load_with(near, far, SIM_RANGE, "ratio=8");
+}
+
+/* Wait until all of a device, the only one of its node, can be used. */
+static inline int sim_wait_blank(int node, unsigned long bytes)
+{
+	long pages = bytes / page_size;
+
+	return wait_node_from(node, "trimmed", pages) < pages ? -ETIMEDOUT : 0;
+}
+
+static inline int sim_load_blank(int near, int far)
+{
+	return sim_load(near, far) ?: sim_wait_blank(near, SIM_RANGE) ?:
+	       sim_wait_blank(far, SIM_RANGE);
+}
+
+/* Have one again that was given up, and is empty. */
+static inline int sim_register(int node, unsigned long bytes)
+{
+	return write_sim(node, "registered", 1) ?: sim_wait_blank(node, bytes);
+}
+
+/* Its devices are given up, if they are there; pages may be left with nobody. */
 static inline int sim_unload(void)
 {
+	write_sim(1, "registered", 0);
+	write_sim(2, "registered", 0);
 	return syscall(SYS_delete_module, "cram_sim", 0);
 }
 

@@ -3,15 +3,12 @@
  * Pages on compressed RAM, as tools/testing/cram/cram_sim.c simulates it. Nodes 1
  * and 2 have to be possible ones.
  */
-#include <sys/time.h>
 #include "../kselftest_harness.h"
-#include "fault.h"
 #include "knobs.h"
 #include "sigbus.h"
 #include "sim.h"
 
 #define NR		1024
-#define MAX_NTH		400
 
 FIXTURE(vswap_cram) {
 	char cgroup[128];
@@ -29,7 +26,7 @@ FIXTURE_SETUP(vswap_cram)
 		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
-	ASSERT_EQ(sim_load(1, 2), 0);
+	ASSERT_EQ(sim_load_blank(1, 2), 0);
 	self->loaded = true;
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cram"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
@@ -44,10 +41,6 @@ FIXTURE_TEARDOWN(vswap_cram)
 	if (self->loaded)
 		EXPECT_EQ(sim_unload(), 0);
 	cgroup_leave(self->cgroup);
-}
-
-static void on_alarm(int sig)
-{
 }
 
 /* Out and in; who is nearer is asked first, and each is asked. */
@@ -106,12 +99,12 @@ VSWAP_TEST(vswap_cram, huge)
 	/* The kernel starts without where there is little memory */
 	write_file(THP "defrag", "madvise");
 	ASSERT_EQ(write_sim(1, "delay_us", 20), 0);
-	fill_region(p, nr, PATTERN_RANDOM, 1);
+	fill_region(p, nr, PATTERN_QUARTER, 1);
 	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_EQ(read_num(FOLIO_2M "stats/zswpout"), out + 1);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 1), nr);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 1), nr);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -119,7 +112,7 @@ VSWAP_TEST(vswap_cram, huge)
 /* The less data can be compressed, the fewer pages fit; nothing is lost. */
 VSWAP_TEST(vswap_cram, capacity)
 {
-	enum pattern patterns[] = { PATTERN_QUARTER, PATTERN_ANY, PATTERN_RANDOM };
+	enum pattern patterns[] = { PATTERN_WORD, PATTERN_QUARTER, PATTERN_RANDOM };
 	char *p = map_region(NR, false);
 	long stored = NR + 1;
 
@@ -134,9 +127,36 @@ VSWAP_TEST(vswap_cram, capacity)
 		EXPECT_LT(read_node(1, "stored_pages"), stored);
 		stored = read_node(1, "stored_pages");
 		EXPECT_EQ(check_region(p, NR, patterns[i], i), NR);
+		/* What is free takes room until the device has discarded it */
+		EXPECT_LE(wait_node(1, "used_bytes", OWN_PAGES * page_size),
+			  OWN_PAGES * page_size);
 	}
 	EXPECT_GT(read_node(1, "refused"), 0);
 	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* What can't be compressed is given back, and goes where it would without the device. */
+VSWAP_TEST(vswap_cram, incompressible)
+{
+	char *p = map_region(NR, false);
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	fill_region(p, NR, PATTERN_RANDOM, 22);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_LE(direct_pages(), OWN_PAGES);
+	EXPECT_GE(read_node(1, "refused"), NR);
+	EXPECT_GE(vswap_stat("slots_zswap") + disk_used(&self->disk), NR);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 22), NR);
+
+	/* Without one it stays: nothing would be gained */
+	ASSERT_EQ(disk_off(&self->disk), 0);
+	try_swap_out(p, NR);
+	EXPECT_LE(vswap_stat("slots_zswap"), OWN_PAGES);
+	EXPECT_LE(direct_pages(), OWN_PAGES);
+	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 22), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
@@ -206,7 +226,7 @@ VSWAP_TEST(vswap_cram, watermarks)
 
 	fill_region(p, NR, PATTERN_QUARTER, 5);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	used = read_node(1, "used_bytes");
+	used = read_usage(1, "used_bytes");
 	ASSERT_GT(used, 0);
 	EXPECT_EQ(read_node(1, "evicted"), 0);
 
@@ -247,12 +267,13 @@ VSWAP_TEST(vswap_cram, evict_nowhere)
 	char *p = map_region(NR, false), *q = map_region(NR, false);
 	long used, stored;
 
-	/* Pages that can't be compressed, and no disk */
+	/* Pages that can't be compressed, which the device does not say, and no disk */
 	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	ASSERT_EQ(write_sim(1, "silent", 1), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 16);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	stored = read_node(1, "stored_pages");
-	used = read_node(1, "used_bytes");
+	used = read_usage(1, "used_bytes");
 	EXPECT_GE(stored, NR);
 	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
 	fill_region(q, NR, PATTERN_QUARTER, 17);
@@ -274,7 +295,7 @@ VSWAP_TEST(vswap_cram, evict_nowhere)
 	fill_region(q, NR, PATTERN_QUARTER, 18);
 	ASSERT_EQ(swap_out(q, NR), NR);
 	stored = read_node(1, "stored_pages");
-	used = read_node(1, "used_bytes");
+	used = read_usage(1, "used_bytes");
 	EXPECT_GE(stored, NR);
 	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
 	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
@@ -453,168 +474,6 @@ VSWAP_TEST(vswap_cram, memcg)
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), OWN_PAGES * page_size);
-}
-
-/* The device goes while pages are on it; what was lost there stays lost. */
-VSWAP_TEST(vswap_cram, evacuate)
-{
-	char *p = map_region(NR, false);
-
-	fill_region(p, NR, PATTERN_MIXED, 11);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_GT(read_node(1, "stored_pages"), 0);
-	ASSERT_EQ(write_sim(1, "poison", 5), 0);
-	EXPECT_EQ(write_sim(1, "registered", 0), 0);
-	EXPECT_EQ(read_node(1, "stored_pages"), -1);
-	EXPECT_EQ(write_sim(1, "registered", 0), -ENOENT);
-	EXPECT_FALSE(tier_has(9, 9, 1));
-	EXPECT_EQ(count_failed(p, NR, PATTERN_MIXED, 11), 1);
-	/* The other node goes on */
-	munmap(p, NR * page_size);
-	p = map_region(NR, false);
-	fill_region(p, NR, PATTERN_QUARTER, 13);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_GE(read_node(2, "stored_pages"), NR);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 13), NR);
-	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* ... under load. */
-VSWAP_TEST(vswap_cram, evacuate_load)
-{
-	int go_on = fork_load(3, 1, NR / 2, PATTERN_ANY);
-
-	ASSERT_GE(go_on, 0);
-	/* It has pages when it goes, and would get more */
-	EXPECT_TRUE(wait_stored(1, NR / 4));
-	EXPECT_EQ(write_sim(1, "registered", 0), 0);
-	EXPECT_TRUE(wait_stored(2, NR / 4));
-	EXPECT_EQ(write_sim(2, "registered", 0), 0);
-	EXPECT_EQ(direct_pages(), 0);
-	EXPECT_EQ(wait_load(go_on, 3), 0);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-	EXPECT_EQ(vswap_stat("lost"), 0);
-}
-
-/* A signal ends it; the device stays, and nothing is lost. */
-VSWAP_TEST(vswap_cram, evacuate_signal)
-{
-	const size_t nr = 2 * NR;
-	/* Again and again: the first ones may come before it has begun */
-	struct itimerval timer = { { 0, 5000 }, { 0, 5000 } }, none = {};
-	struct sigaction action = { .sa_handler = on_alarm };
-	char *p = map_region(nr, false);
-
-	sigaction(SIGALRM, &action, NULL);
-	fill_region(p, nr, PATTERN_QUARTER, 19);
-	ASSERT_EQ(swap_out(p, nr), nr);
-	ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
-	EXPECT_EQ(write_sim(1, "registered", 0), -EINTR);
-	setitimer(ITIMER_REAL, &none, NULL);
-	EXPECT_GT(read_node(1, "stored_pages"), 0);
-	EXPECT_TRUE(tier_has(9, 9, 1));
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
-	/* It is in use as before, and can be given up */
-	ASSERT_EQ(swap_out(p, nr), nr);
-	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	EXPECT_EQ(write_sim(1, "registered", 0), 0);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
-	munmap(p, nr * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* Without room for what is on it, the device stays, and nothing is lost. */
-VSWAP_TEST(vswap_cram, evacuate_no_room)
-{
-	const size_t nr = debug_few(384, 256);
-	char *p = map_region(nr, false);
-
-	fill_region(p, nr, PATTERN_QUARTER, 14);
-	ASSERT_EQ(swap_out(p, nr), nr);
-	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
-	EXPECT_EQ(write_sim(1, "registered", 0), -EBUSY);
-	EXPECT_GT(read_node(1, "stored_pages"), 0);
-	EXPECT_TRUE(tier_has(9, 9, 1));
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 14), nr);
-
-	/* The node is in use as before */
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
-	fill_region(p, nr, PATTERN_QUARTER, 15);
-	ASSERT_EQ(swap_out(p, nr), nr);
-	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 15), nr);
-	munmap(p, nr * page_size);
-	EXPECT_EQ(write_sim(1, "registered", 0), 0);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* To register with the n-th allocation failing, for all n there are. */
-VSWAP_TEST(vswap_cram, register_fails)
-{
-	const char *why = fault_setup();
-	bool injected = true;
-	int nth, failed = 0;
-
-	if (why)
-		SKIP(return, "%s", why);
-	ASSERT_EQ(write_sim(1, "registered", 0), 0);
-	for (nth = 1; injected && nth < MAX_NTH; nth++) {
-		int err;
-
-		fail_arm(nth);
-		err = write_sim(1, "registered", 1);
-		injected = fail_done();
-		ASSERT_EQ(read_node(1, "stored_pages"), err ? -1 : 0);
-		ASSERT_EQ(tier_has(9, 9, 1), !err);
-		if (err) {
-			EXPECT_EQ(err, -ENOMEM);
-			failed++;
-		} else {
-			ASSERT_EQ(write_sim(1, "registered", 0), 0);
-		}
-	}
-	TH_LOG("%d allocations failed, %d times it was not registered", nth - 2, failed);
-	EXPECT_LT(nth, MAX_NTH);
-	EXPECT_GT(failed, 10);
-	EXPECT_EQ(write_sim(1, "registered", 1), 0);
-}
-
-/* To give up a node likewise: one round without memory for a page is no reason. */
-VSWAP_TEST(vswap_cram, evacuate_fails)
-{
-	const char *why = fault_setup();
-	const size_t nr = 32;
-	char *p = map_region(nr, false);
-	int nth, err, early = 0;
-	bool injected = true;
-
-	if (why)
-		SKIP(return, "%s", why);
-	fill_region(p, nr, PATTERN_RANDOM, 21);
-	for (nth = 1; injected && nth < MAX_NTH; nth++) {
-		ASSERT_EQ(swap_out(p, nr), nr);
-		ASSERT_GE(read_node(1, "stored_pages"), nr);
-		fail_arm(nth);
-		err = write_sim(1, "registered", 0);
-		injected = fail_done();
-		ASSERT_EQ(check_region(p, nr, PATTERN_RANDOM, 21), nr);
-		if (err) {
-			/* The file could not be opened or written */
-			ASSERT_EQ(err, -ENOMEM);
-			early++;
-			continue;
-		}
-		ASSERT_EQ(read_node(1, "stored_pages"), -1);
-		ASSERT_EQ(write_sim(1, "registered", 1), 0);
-	}
-	TH_LOG("%d allocations failed, %d times too early", nth - 2, early);
-	EXPECT_LT(nth, MAX_NTH);
-	EXPECT_GT(nth - early, nr);
-	munmap(p, nr * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 TEST_HARNESS_MAIN

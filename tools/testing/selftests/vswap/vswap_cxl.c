@@ -133,37 +133,90 @@ VSWAP_TEST(vswap_cxl, unbind_no_room)
 	fill_region(p, nr, PATTERN_RANDOM, 4);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
 	EXPECT_EQ(dax_unbind(self->dax), 0);
+	EXPECT_TRUE(node_is(self->node, "orphan"));
+	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
+	/* Nobody else gets it meanwhile */
+	EXPECT_NE(kmem_on(self->dax), 0);
+	ASSERT_EQ(dax_bind(self->dax), 0);
+	EXPECT_TRUE(node_is(self->node, "online"));
 	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
-	ASSERT_EQ(dax_bind(self->dax), 0);
-	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
 	munmap(p, nr * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 	EXPECT_EQ(dax_unbind(self->dax), 0);
 	EXPECT_EQ(read_node(self->node, "stored_pages"), -1);
 }
 
-/* A node has one device: the second one is refused, until the first is gone. */
+/* How much there really is can be set; each page counts in full, freed or not. */
+VSWAP_TEST(vswap_cxl, capacity)
+{
+	const long room = NR / 2;
+	char *p = map_region(NR, false), text[32];
+
+	snprintf(text, sizeof(text), "%ld", room * (long)page_size);
+	ASSERT_EQ(write_node(self->node, "capacity_bytes", "x"), -EINVAL);
+	ASSERT_EQ(write_node(self->node, "capacity_bytes", text), 0);
+	EXPECT_EQ(read_node(self->node, "capacity_bytes"), room * (long)page_size);
+	/* All of what was there before has to be overwritten first */
+	EXPECT_LE(wait_node(self->node, "used_bytes", 0), 0);
+	for (int i = 0; i < 3; i++) {
+		fill_region(p, NR, PATTERN_WORD, i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		EXPECT_LE(read_node(self->node, "used_bytes"), room * (long)page_size);
+		EXPECT_LE(read_node(self->node, "stored_pages"), room);
+		EXPECT_GE(read_node(self->node, "stored"), room * 9 / 10);
+		EXPECT_EQ(check_region(p, NR, PATTERN_WORD, i), NR);
+	}
+	/* With half of the room, half of the pages go */
+	wait_node(self->node, "used_bytes", OWN_PAGES * page_size);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GT(read_node(self->node, "stored_pages"), room / 2);
+	snprintf(text, sizeof(text), "%ld", room / 2 * (long)page_size);
+	ASSERT_EQ(write_node(self->node, "capacity_bytes", text), 0);
+	EXPECT_LE(wait_node(self->node, "stored_pages", room / 2), room / 2);
+	EXPECT_EQ(check_region(p, NR, PATTERN_WORD, 2), NR);
+	munmap(p, NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* A node may have several devices, which take turns. */
 VSWAP_TEST(vswap_cxl, second_device)
 {
 	const int node = self->node, other = node == 1 ? 2 : 1;
+	char *p = map_region(NR, false), path[128];
 	const char *missing = sim_missing();
 
 	if (missing)
 		SKIP(return, "%s", missing);
-	ASSERT_EQ(dax_unbind(self->dax), 0);
 	ASSERT_EQ(sim_load(node, other), 0);
-	EXPECT_NE(dax_bind(self->dax), 0);
-	EXPECT_EQ(read_node(node, "advertised_bytes"), SIM_RANGE);
-	ASSERT_EQ(sim_unload(), 0);
-	EXPECT_FALSE(tier_has(0, 63, node));
-	ASSERT_EQ(dax_bind(self->dax), 0);
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	snprintf(path, sizeof(path), CRAM_NODE "%d.1/trimmed", node);
+	for (int i = 0; i < 600 && read_num(path) < SIM_RANGE / page_size; i++)
+		usleep(50000);
+	snprintf(path, sizeof(path), CRAM_NODE "%d.1/stored_pages", node);
+	EXPECT_EQ(read_num(path), 0);
 	EXPECT_NE(read_node(node, "advertised_bytes"), SIM_RANGE);
-	EXPECT_NE(sim_load(node, other), 0);
+	fill_region(p, NR, PATTERN_QUARTER, 5);
+	ASSERT_EQ(swap_out(p, NR), NR);
+	EXPECT_GE(read_node(node, "stored_pages"), NR / 3);
+	EXPECT_GE(read_num(path), NR / 3);
+	EXPECT_EQ(read_node(other, "stored_pages"), 0);
+
+	/* One of them goes, and only what is on it */
+	ASSERT_EQ(write_sim(1, "registered", 0), 0);
+	EXPECT_EQ(read_num(path), -1);
+	EXPECT_GE(read_node(node, "stored_pages"), NR / 3);
 	EXPECT_TRUE(tier_has(0, 63, node));
-	EXPECT_FALSE(tier_has(0, 63, other));
+	ASSERT_EQ(sim_unload(), 0);
+	EXPECT_TRUE(tier_has(0, 63, node));
+	ASSERT_EQ(dax_unbind(self->dax), 0);
+	EXPECT_FALSE(tier_has(0, 63, node));
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 5), NR);
+	munmap(p, NR * page_size);
 }
 
 /*

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What compressed RAM that runs low moves elsewhere: whose pages, how many, and what
+ * becomes of who can't give any. Simulated by tools/testing/cram/cram_sim.c. Nodes 1
+ * and 2 have to be possible ones.
+ */
+#include <sys/mman.h>
+#include "../kselftest_harness.h"
+#include "knobs.h"
+#include "sim.h"
+
+#define MANY		64	/* cgroups */
+#define SMALL_NR	64	/* pages of each of these */
+#define BIG_NR		1024
+#define RANGE		(32UL << 20)
+
+/* Cgroups, and where the task is that has pages in them */
+struct groups {
+	char path[MANY + 1][128];
+	int nr;
+	const char *home;
+};
+
+FIXTURE(vswap_cram_evict) {
+	char cgroup[128];
+	struct groups groups;
+	long slots, killed;
+	struct disk disk;
+};
+
+FIXTURE_SETUP(vswap_cram_evict)
+{
+	const char *missing = vswap_missing();
+
+	self->disk.fd = -1;
+	if (!missing)
+		missing = sim_missing();
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(sim_load_with(1, 2, RANGE, "ratio=1"), 0);
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	ASSERT_EQ(sim_wait_blank(1, RANGE), 0);
+	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cram_evict"), 0);
+	self->groups.home = self->cgroup;
+	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
+	self->slots = vswap_stat("slots_used");
+	self->killed = vm_events("oom_kill");
+}
+
+FIXTURE_TEARDOWN(vswap_cram_evict)
+{
+	EXPECT_EQ(vm_events("oom_kill"), self->killed);
+	EXPECT_EQ(vswap_validate(), 0);
+	disk_remove(&self->disk);
+	EXPECT_EQ(read_sim(1, "lost_writes"), 0);
+	EXPECT_EQ(read_sim(1, "violations"), 0);
+	EXPECT_EQ(sim_unload(), 0);
+	for (int i = 0; i < self->groups.nr; i++)
+		EXPECT_EQ(rmdir(self->groups.path[i]), 0);
+	cgroup_leave(self->cgroup);
+}
+
+/* Pages of a new cgroup, on the device. What is charged stays when the task moves on. */
+static char *group_pages(struct groups *groups, size_t nr, enum pattern pattern,
+			 unsigned int seed)
+{
+	char *path = groups->path[groups->nr], *p;
+
+	snprintf(path, sizeof(groups->path[0]), CGROUP "/vswap_cram_evict_%d_%d", getpid(),
+		 groups->nr);
+	if (mkdir(path, 0755))
+		return NULL;
+	groups->nr++;
+	if (cgroup_move(path))
+		return NULL;
+	p = map_region(nr, false);
+	fill_region(p, nr, pattern, seed);
+	if (start_swap_out(p, nr) != nr)
+		p = NULL;
+	return cgroup_move(groups->home) ? NULL : p;
+}
+
+/* Let a device that has @used bytes in use be @bytes above its watermarks, which are one. */
+static int set_excess(long used, long bytes)
+{
+	return write_sim(1, "capacity_bytes", (used - bytes) * 100 / 95);
+}
+
+/*
+ * Of many cgroups, one page too many makes none give more than it has to; and if half of
+ * the room goes, each gives what is its share.
+ */
+VSWAP_TEST(vswap_cram_evict, shares)
+{
+	const long total = MANY * SMALL_NR + BIG_NR;
+	char *p[MANY + 1];
+	long used, evicted, most = 0;
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 2 * total), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	ASSERT_EQ(write_node(1, "low_watermark", "95"), 0);
+	for (int i = 0; i < MANY; i++) {
+		p[i] = group_pages(&self->groups, SMALL_NR, PATTERN_QUARTER, i);
+		ASSERT_NE(p[i], NULL);
+	}
+	p[MANY] = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, MANY);
+	ASSERT_NE(p[MANY], NULL);
+	ASSERT_GE(read_node(1, "stored_pages"), total);
+	used = read_usage(1, "used_bytes");
+
+	/* One page over */
+	ASSERT_EQ(set_excess(used, 256), 0);
+	evicted = wait_node_from(1, "evicted", 1);
+	usleep(500000);
+	evicted = read_node(1, "evicted");
+	TH_LOG("%ld pages moved for one of %ld", evicted, total);
+	EXPECT_GE(evicted, 1);
+	EXPECT_LE(evicted, 8);
+
+	/* Half of it */
+	ASSERT_EQ(set_excess(used, used / 2), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used / 2), used / 2);
+	wait_writeback();
+	evicted = read_node(1, "evicted");
+	EXPECT_GE(evicted, total * 2 / 5);
+	EXPECT_LE(evicted, total * 3 / 5);
+	for (int i = 0; i < MANY; i++) {
+		long nr = cgroup_read(self->groups.path[i], "memory.swap.current");
+
+		nr /= (long)page_size;
+		most = nr > most ? nr : most;
+		EXPECT_EQ(check_region(p[i], SMALL_NR, PATTERN_QUARTER, i), SMALL_NR);
+		munmap(p[i], SMALL_NR * page_size);
+	}
+	TH_LOG("%ld pages moved, at the most %ld of one of %d", evicted, most, MANY);
+	EXPECT_LE(most, SMALL_NR * 4 / 5);
+	EXPECT_GE(cgroup_read(self->groups.path[MANY], "memory.swap.current"),
+		  BIG_NR / 3 * (long)page_size);
+	EXPECT_LE(cgroup_read(self->groups.path[MANY], "memory.swap.current"),
+		  BIG_NR * 2 / 3 * (long)page_size);
+	EXPECT_EQ(check_region(p[MANY], BIG_NR, PATTERN_QUARTER, MANY), BIG_NR);
+	munmap(p[MANY], BIG_NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* Who is protected gives something when nobody else has anything. */
+VSWAP_TEST(vswap_cram_evict, protected)
+{
+	char *p, *q;
+	long used;
+
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * BIG_NR), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	p = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, 1);
+	ASSERT_NE(p, NULL);
+	ASSERT_EQ(cgroup_write(self->groups.path[0], "memory.low", "64M"), 0);
+	q = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, 2);
+	ASSERT_NE(q, NULL);
+	used = read_usage(1, "used_bytes");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used * 3 / 4), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used * 7 / 10), used * 7 / 10);
+	wait_writeback();
+	EXPECT_EQ(cgroup_read(self->groups.path[0], "memory.swap.current"), 0);
+	EXPECT_GE(cgroup_read(self->groups.path[1], "memory.swap.current"),
+		  BIG_NR / 4 * (long)page_size);
+
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 4), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used / 4), used / 4);
+	wait_writeback();
+	EXPECT_GE(cgroup_read(self->groups.path[0], "memory.swap.current"),
+		  BIG_NR / 4 * (long)page_size);
+	EXPECT_EQ(check_region(p, BIG_NR, PATTERN_QUARTER, 1), BIG_NR);
+	EXPECT_EQ(check_region(q, BIG_NR, PATTERN_QUARTER, 2), BIG_NR);
+	munmap(p, BIG_NR * page_size);
+	munmap(q, BIG_NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * A cgroup is at its limit, with nothing that could be reclaimed. What it can't give the
+ * others do, and nobody of it is killed for the device. When it has room it gives, too.
+ */
+VSWAP_TEST(vswap_cram_evict, at_limit)
+{
+	const size_t locked = 256;
+	char *p, *q, *held, text[32];
+	long used, evicted;
+
+	p = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, 3);
+	ASSERT_NE(p, NULL);
+	ASSERT_EQ(cgroup_move(self->groups.path[0]), 0);
+	held = map_region(locked, false);
+	fill_region(held, locked, PATTERN_RANDOM, 4);
+	ASSERT_EQ(mlock(held, locked * page_size), 0);
+	ASSERT_EQ(cgroup_move(self->cgroup), 0);
+	/* Each time what the CPUs have charged in advance is given back */
+	for (int i = 0; i < 3; i++) {
+		cgroup_settle(self->groups.path[0]);
+		snprintf(text, sizeof(text), "%ld",
+			 cgroup_read(self->groups.path[0], "memory.current"));
+		ASSERT_EQ(cgroup_write(self->groups.path[0], "memory.max", text), 0);
+	}
+	used = read_usage(1, "used_bytes");
+
+	/* Alone */
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
+	usleep(2500000);
+	evicted = read_node(1, "evicted");
+	TH_LOG("%ld pages moved at the limit", evicted);
+	EXPECT_EQ(check_region(held, locked, PATTERN_RANDOM, 4), locked);
+
+	/* Not alone */
+	ASSERT_EQ(write_sim(1, "capacity_bytes", 4 * used), 0);
+	usleep(300000);
+	q = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, 5);
+	ASSERT_NE(q, NULL);
+	used = read_usage(1, "used_bytes");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used * 3 / 4), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used * 7 / 10), used * 7 / 10);
+
+	ASSERT_EQ(cgroup_write(self->groups.path[0], "memory.max", "max"), 0);
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 8), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used / 8), used / 8);
+	EXPECT_EQ(check_region(p, BIG_NR, PATTERN_QUARTER, 3), BIG_NR);
+	EXPECT_EQ(check_region(q, BIG_NR, PATTERN_QUARTER, 5), BIG_NR);
+	munmap(p, BIG_NR * page_size);
+	munmap(q, BIG_NR * page_size);
+	munmap(held, locked * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/* What is in vain is tried less and less often. */
+VSWAP_TEST(vswap_cram_evict, in_vain)
+{
+	char *p;
+	long used, tries;
+
+	/* No disk, and no room in the pool */
+	p = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, 6);
+	ASSERT_NE(p, NULL);
+	used = read_usage(1, "used_bytes");
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
+	tries = read_num(ZSWAP_DEBUG "reject_reclaim_fail");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
+	usleep(5000000);
+	tries = read_num(ZSWAP_DEBUG "reject_reclaim_fail") - tries;
+	TH_LOG("%ld tries in five seconds", tries);
+	EXPECT_LE(tries, 4 * BIG_NR);
+	EXPECT_EQ(read_node(1, "evicted"), 0);
+
+	/* ... but at once, if there is a reason */
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+	ASSERT_EQ(write_node(1, "low_watermark", "89"), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used / 2), used / 2);
+	EXPECT_EQ(check_region(p, BIG_NR, PATTERN_QUARTER, 6), BIG_NR);
+	munmap(p, BIG_NR * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+TEST_HARNESS_MAIN
