@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Test compressed RAM in a guest of its own: on simulated devices, for which a part
-# of the guest's memory is left out, and on the memory of an emulated CXL device.
+# Test compressed RAM in guests of its own: on simulated devices, for which a part of
+# the guest's memory is left out, on the memory of an emulated CXL device, and with
+# two NUMA nodes.
 # usage: cram.sh [-t SECONDS] [FLAVOR]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -22,6 +23,11 @@ check_flavor "$flavor" CONFIG_CRAM
 
 # Below what boot needs, above what the kernel takes for itself
 at=(0x20000000 0x24000000)
-"$top/scripts/guest.sh" -x -e "$build/$flavor/cram/cram_sim.ko" -m 1G -t "$limit" -a \
-	"only=vswap_c[rx]* memmap=64M\$${at[0]} memmap=64M\$${at[1]} cram=${at[0]},${at[1]}" \
-	"$flavor" kselftest
+sim=$build/$flavor/cram/cram_sim.ko
+memory="memmap=64M\$${at[0]} memmap=64M\$${at[1]} cram=${at[0]},${at[1]}"
+rc=0
+"$top/scripts/guest.sh" -x -e "$sim" -m 1G -t "$limit" -a "only=vswap_c[rx]* $memory" \
+	"$flavor" kselftest || rc=$?
+"$top/scripts/guest.sh" -n -e "$sim" -m 1G -t "$limit" -a "only=vswap_numa $memory" \
+	"$flavor" kselftest || rc=$?
+exit $rc

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Boot a flavour's kernel in QEMU and run one job in it.
-# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-e FILE]... [-x] [-i] [-o] FLAVOR JOB
+# usage: guest.sh [-m MEM] [-c CPUS] [-t SECONDS] [-a APPEND] [-d DISK_MB]... [-f FILE] [-e FILE]... [-x] [-n] [-i] [-o] FLAVOR JOB
 #
 # FLAVOR	a kernel that is there, see make kernel
 # JOB		shell, kselftest or another one of scripts/guest/
@@ -13,6 +13,7 @@
 # -f FILE	a file as a disk; it is kept
 # -e FILE	a file that the guest finds in /tests
 # -x		a CXL host bridge with two windows, for nodes 1 and 2, and a memory device
+# -n		two NUMA nodes, each with half of the memory and of the CPUs
 # -i		a nanosecond of the guest is an instruction; for one CPU
 # -o		the guest may go off in the middle of the job
 #
@@ -30,8 +31,8 @@ usage()
 	exit 2
 }
 
-mem=512M cpus=2 limit=600 append='' disks=() files=() extra=() cxl='' icount=() off=''
-while getopts m:c:t:a:d:f:e:xio opt; do
+mem=512M cpus=2 limit=600 append='' disks=() files=() extra=() cxl='' numa='' icount=() off=''
+while getopts m:c:t:a:d:f:e:xnio opt; do
 	case $opt in
 	m) mem=$OPTARG ;;
 	c) cpus=$OPTARG ;;
@@ -41,6 +42,7 @@ while getopts m:c:t:a:d:f:e:xio opt; do
 	f) files+=("$OPTARG") ;;
 	e) extra+=("$OPTARG") ;;
 	x) cxl=1 ;;
+	n) numa=1 ;;
 	i) icount=(-icount "shift=0,align=off,sleep=off") ;;
 	o) off=1 ;;
 	*) usage ;;
@@ -78,7 +80,16 @@ cpu=max,la57=off
 # counts instructions, the kernel had better use words.
 [ ${#icount[@]} -gt 0 ] || cpu+=,erms=off,fsrm=off
 cpu=${VSWAP_CPU:-$cpu}
-if [ -z "$cxl" ]; then
+if [ -n "$numa" ]; then
+	case $mem in *[0-9]) mem+=M ;; esac
+	half=$(($(numfmt --from=iec "$mem") / 2))
+	args+=(-machine q35 -cpu "$cpu" -smp "$cpus,sockets=2"
+		-numa "dist,src=0,dst=1,val=21")
+	for i in 0 1; do
+		args+=(-object "memory-backend-ram,id=mem$i,size=$half"
+			-numa "node,nodeid=$i,memdev=mem$i" -numa "cpu,node-id=$i,socket-id=$i")
+	done
+elif [ -z "$cxl" ]; then
 	args+=(-machine q35 -cpu "$cpu")
 else
 	# The kernel sets up no region if it is told of a hypervisor, and no nodes

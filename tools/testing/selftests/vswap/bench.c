@@ -284,6 +284,17 @@ static void bench_cram(void)
 	round_trip("compressed RAM, 25 % random", PATTERN_QUARTER);
 	if (read_node(node, "stored") < 2 * NR)
 		die("stored");
+	if (write_node(node, "verify", "0"))
+		die("verify");
+	round_trip("compressed RAM, no sums, 25 % random", PATTERN_QUARTER);
+	if (read_node(node, "stored") < 4 * NR)
+		die("stored");
+	/* What it costs to be refused */
+	if (write_node(node, "capacity_bytes", "0"))
+		die("capacity_bytes");
+	round_trip("compressed RAM without room, 25 % random", PATTERN_QUARTER);
+	if (read_node(node, "refused") < 2 * NR)
+		die("refused");
 }
 
 int main(int argc, char **argv)

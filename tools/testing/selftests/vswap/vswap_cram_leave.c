@@ -14,6 +14,7 @@
 
 #define NR		1024
 #define MAX_NTH		400
+#define RANGE		(16UL << 20)	/* bytes */
 
 FIXTURE(vswap_cram_leave) {
 	char cgroup[128];
@@ -29,8 +30,10 @@ FIXTURE_SETUP(vswap_cram_leave)
 		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
-	ASSERT_EQ(sim_load_blank(1, 2), 0);
+	ASSERT_EQ(sim_load_with(1, 2, RANGE, "ratio=2"), 0);
 	self->loaded = true;
+	ASSERT_EQ(sim_wait_blank(1, RANGE), 0);
+	ASSERT_EQ(sim_wait_blank(2, RANGE), 0);
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cram_leave"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "auto"), 0);
 	self->slots = vswap_stat("slots_used");
@@ -118,7 +121,7 @@ VSWAP_TEST(vswap_cram_leave, signal)
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
 
 	/* It can be had again */
-	EXPECT_EQ(sim_register(1, SIM_RANGE), 0);
+	EXPECT_EQ(sim_register(1, RANGE), 0);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 19), nr);
@@ -196,7 +199,7 @@ VSWAP_TEST(vswap_cram_leave, orphan)
 		EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
 		ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
 		ASSERT_EQ(cgroup_move(self->cgroup), 0);
-		ASSERT_EQ(sim_register(1, SIM_RANGE), 0);
+		ASSERT_EQ(sim_register(1, RANGE), 0);
 		EXPECT_EQ(read_node(1, "stored_pages"), 0);
 	}
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -339,7 +342,7 @@ VSWAP_TEST(vswap_cram_leave, fails)
 			continue;
 		}
 		ASSERT_EQ(read_node(1, "stored_pages"), -1);
-		ASSERT_EQ(sim_register(1, SIM_RANGE), 0);
+		ASSERT_EQ(sim_register(1, RANGE), 0);
 	}
 	TH_LOG("%d allocations failed, %d times too early", nth - 2, early);
 	EXPECT_LT(nth, MAX_NTH);
