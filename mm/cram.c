@@ -12,7 +12,7 @@
  *
  * Worker. Each node has one, which has the device discard what was freed, moves
  * pages elsewhere when there is no room, and backs off where that is in vain. It
- * is frozen while the system sleeps.
+ * does a little at a time, as it is frozen before the system sleeps.
  *
  * Locks: inside of cram_node::lock there are only those of waking somebody up; the
  * driver is never called with it held. Pages are freed under cluster locks of the
@@ -30,6 +30,9 @@
 #include "internal.h"
 #include "swap.h"
 #include "cram.h"
+
+/* What takes more is not worth it, in bytes */
+#define CRAM_MAX_SIZE		(PAGE_SIZE - PAGE_SIZE / 8)
 
 /* Stores after which the driver is asked again for the mean size of a page */
 #define CRAM_MEAN_PAGES		256
@@ -57,10 +60,14 @@ static struct cram_node *direct_to_node(struct mt_direct *direct)
  */
 void cram_wake(struct cram_node *node, unsigned long delay)
 {
-	if (delay)
-		queue_delayed_work(cram_wq, &node->work, delay);
+	struct timer_list *timer = &node->work.timer;
+
+	/* What waits for something else may do so for long */
+	if (!delay || (timer_pending(timer) &&
+		       time_before(jiffies + delay, READ_ONCE(timer->expires))))
+		mod_delayed_work(cram_wq, &node->work, delay);
 	else
-		mod_delayed_work(cram_wq, &node->work, 0);
+		queue_delayed_work(cram_wq, &node->work, delay);
 }
 
 /**
@@ -84,8 +91,9 @@ static void cram_work(struct work_struct *work)
 
 	switch (READ_ONCE(node->state)) {
 	case CRAM_ONLINE:
-		cram_trim(node);
-		cram_make_room(node);
+		/* What is yet to be trimmed may be room enough */
+		if (cram_trim(node))
+			cram_make_room(node);
 		break;
 	case CRAM_ORPHAN:
 		if (cram_leave(node))
@@ -132,7 +140,7 @@ static unsigned int cram_size(struct cram_node *node, struct page *page)
 	if (!(atomic_long_read(&node->events[CRAM_STORED]) % CRAM_MEAN_PAGES))
 		cram_refresh(node);
 	/* Freeing a page by moving it here has to gain something */
-	return min_t(unsigned int, cram_mean_size(node), PAGE_SIZE - 1);
+	return min_t(unsigned int, cram_mean_size(node), CRAM_MAX_SIZE);
 }
 
 /* A page is not in use any more. */
@@ -217,12 +225,15 @@ static int __cram_store(struct cram_node *node, struct page *from,
 	cram_count(node, CRAM_STORED, 1);
 	copy->page = page;
 	copy->size = cram_size(node, page);
-	if (copy->size < PAGE_SIZE && !PageHWPoison(page))
-		return 0;
-
+	if (copy->size > CRAM_MAX_SIZE)
+		err = -E2BIG;
+	else if (PageHWPoison(page) || READ_ONCE(node->gone))
+		err = -EAGAIN;
 	/* Nothing is gained, or it has failed already; @from has the data still */
-	cram_free(&node->direct, page);
-	return copy->size < PAGE_SIZE ? -EAGAIN : -E2BIG;
+	if (err)
+		cram_free(&node->direct, page);
+
+	return err;
 }
 
 /* Copy a page to the node, see mt_store_page(). */
@@ -249,27 +260,25 @@ static int cram_load(struct mt_direct *direct, const struct mt_copy *copy,
 {
 	struct cram_node *node = direct_to_node(direct);
 
-	/* What is dropped is so the second time, too */
-	for (int tries = 0; tries < 2; tries++) {
-		/* The device, or the machine check handler, may have said so before */
-		if (READ_ONCE(node->gone) || PageHWPoison(copy->page))
-			return -EIO;
-		if (!cram_copy(to, copy->page)) {
-			cram_poison(node, copy->page);
-			return -EIO;
-		}
-		/* It may have gone meanwhile, and what was read is anything */
-		smp_rmb();
-		if (READ_ONCE(node->gone))
-			return -EIO;
-		if (cram_is_sound(copy, to)) {
-			cram_count(node, CRAM_LOADED, 1);
-			return 0;
-		}
+	/* The device, or the machine check handler, may have said so before */
+	if (READ_ONCE(node->gone) || PageHWPoison(copy->page))
+		return -EIO;
+	if (!cram_copy(to, copy->page)) {
+		cram_poison(node, copy->page);
+		return -EIO;
+	}
+	/* It may have gone meanwhile, and what was read is anything */
+	smp_rmb();
+	if (READ_ONCE(node->gone))
+		return -EIO;
+	/* Dropped, or a device that is not itself for a moment */
+	if (!cram_is_sound(copy, to)) {
+		cram_count(node, CRAM_DROPPED, 1);
+		return -EBADMSG;
 	}
 
-	cram_count(node, CRAM_DROPPED, 1);
-	return -EIO;
+	cram_count(node, CRAM_LOADED, 1);
+	return 0;
 }
 
 static unsigned long cram_headroom(struct mt_direct *direct)
@@ -296,11 +305,15 @@ void cram_node_free(struct cram_node *node)
 /* What depends on the driver, of a device that nobody stores to. */
 static void cram_set_driver(struct cram_node *node, const struct cram_ops *ops, void *priv)
 {
+	u64 bytes = (u64)node->nr_pages << PAGE_SHIFT;
+
+	/* Who wants to know the usage may come any time */
+	guard(mutex)(&node->usage_lock);
 	node->ops = ops;
 	node->priv = priv;
 	node->compresses = ops && ops->get_usage;
-	node->trims = ops && (ops->get_usage || ops->trim);
 	spin_lock(&node->lock);
+	node->trims = (ops && (ops->get_usage || ops->trim)) || node->capacity < bytes;
 	__cram_pages_renew(node);
 	spin_unlock(&node->lock);
 	cram_room_renew(node);
@@ -356,6 +369,17 @@ void cram_set_state(struct cram_node *node, enum cram_state state)
 {
 	guard(mutex)(&cram_mutex);
 	WRITE_ONCE(node->state, state);
+}
+
+/* Leave it to the worker, which may remove it as soon as this is left. */
+void cram_set_orphan(struct cram_node *node)
+{
+	mutex_lock(&cram_mutex);
+	cram_backoff(&node->evict_backoff, true);
+	WRITE_ONCE(node->state, CRAM_ORPHAN);
+	cram_wake(node, cram_backoff_delay(&node->evict_backoff));
+	mutex_unlock(&cram_mutex);
+	wake_up_all(&cram_removed);
 }
 
 /* Let nobody adopt it. Returns false if somebody has. */
@@ -415,19 +439,28 @@ static struct cram_node *cram_find_orphan(int nid, const struct range *ranges,
 	return NULL;
 }
 
-/* Is somebody about to get it who has had it before? */
-static bool cram_is_leaving(const struct range *range)
+static bool cram_overlaps(struct cram_node *node, const struct range *ranges, int nr_ranges)
+{
+	for (int i = 0; i < node->nr_ranges; i++) {
+		for (int j = 0; j < nr_ranges; j++) {
+			if (range_overlaps(&node->ranges[i], &ranges[j]))
+				return true;
+		}
+	}
+
+	return false;
+}
+
+/* Is some of it about to be free? */
+static bool cram_is_leaving(const struct range *ranges, int nr_ranges)
 {
 	struct cram_node *node;
 
 	guard(rcu)();
 	list_for_each_entry_rcu(node, &cram_nodes, list) {
-		if (READ_ONCE(node->state) != CRAM_LEAVING)
-			continue;
-		for (int i = 0; i < node->nr_ranges; i++) {
-			if (range_overlaps(&node->ranges[i], range))
-				return true;
-		}
+		if (READ_ONCE(node->state) == CRAM_LEAVING &&
+		    cram_overlaps(node, ranges, nr_ranges))
+			return true;
 	}
 
 	return false;
@@ -440,6 +473,8 @@ static int cram_join(struct cram_node *node)
 	guard(mutex)(&cram_mutex);
 	if (cram_hibernating)
 		return -EBUSY;
+	if (READ_ONCE(node->gone))
+		return -ENODEV;
 	err = mt_add_direct(&node->direct);
 	if (err)
 		return err;
@@ -458,14 +493,13 @@ static int cram_adopt(struct cram_node *node, const struct cram_ops *ops, void *
 	err = cram_join(node);
 	if (err) {
 		cram_close(node);
-		mutex_lock(&node->usage_lock);
-		node->ops = NULL;
-		mutex_unlock(&node->usage_lock);
-		cram_set_state(node, CRAM_ORPHAN);
+		cram_forget_driver(node);
+		cram_set_orphan(node);
+		return err;
 	}
-	cram_retry(node);
 
-	return err;
+	cram_retry(node);
+	return 0;
 }
 
 static int cram_show(struct cram_node *node)
@@ -535,7 +569,8 @@ static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
  * Return: The device, until cram_unregister(); -EINVAL if @nid is not possible, or @ranges
  * are none, or not whole pages; -ENODEV if the module of @ops is being unloaded; -EBUSY
  * if the memory is in use, or the system hibernates; -ENOMEM; or another error if it can't
- * be mapped, or its memory tier can't be made.
+ * be mapped, or its memory tier can't be made; -ERESTARTSYS if it is about to become free,
+ * and the caller is killed meanwhile.
  */
 struct cram_node *cram_register(int nid, const char *name, const struct range *ranges,
 				int nr_ranges, const struct cram_ops *ops,
@@ -552,7 +587,10 @@ struct cram_node *cram_register(int nid, const char *name, const struct range *r
 
 	do {
 		/* An orphan that is empty now goes, and its memory is free then */
-		wait_event(cram_removed, !cram_is_leaving(&ranges[0]));
+		err = wait_event_killable(cram_removed,
+					  !cram_is_leaving(ranges, nr_ranges));
+		if (err)
+			break;
 		node = cram_find_orphan(nid, ranges, nr_ranges);
 		if (node) {
 			err = cram_adopt(node, ops, priv);
@@ -562,7 +600,7 @@ struct cram_node *cram_register(int nid, const char *name, const struct range *r
 			if (node)
 				err = cram_add(node, ops, priv);
 		}
-	} while (err == -EBUSY && cram_is_leaving(&ranges[0]));
+	} while (err == -EBUSY && cram_is_leaving(ranges, nr_ranges));
 	if (err) {
 		if (ops)
 			module_put(ops->owner);
@@ -589,12 +627,10 @@ void cram_set_gone_range(const struct range *range)
 
 	guard(mutex)(&cram_mutex);
 	list_for_each_entry(node, &cram_nodes, list) {
-		for (int i = 0; i < node->nr_ranges; i++) {
-			if (range_overlaps(&node->ranges[i], range)) {
-				pr_warn_once("memory has gone that is in use\n");
-				cram_set_gone(node);
-				break;
-			}
+		if (cram_overlaps(node, range, 1)) {
+			pr_warn("%s is gone with %ld pages\n", node->name,
+				atomic_long_read(&node->stored));
+			cram_set_gone(node);
 		}
 	}
 }

@@ -80,7 +80,10 @@ struct cram_node {
 	unsigned int high, low;		/* watermarks, percent of the capacity */
 	unsigned int wanted;		/* pages to be moved elsewhere for the driver */
 	u64 capacity;			/* bytes, of a device that does not say what is in use */
+	u64 evict_used;			/* bytes in use when pages were moved elsewhere */
+	unsigned long evict_time;	/* ... and when that was, in jiffies */
 	bool full;			/* above high, and not yet below low */
+	unsigned long full_time;	/* ... since then, in jiffies */
 	bool stopped;			/* the driver wants nothing for now */
 	bool closed;			/* being emptied, takes no pages */
 
@@ -88,6 +91,8 @@ struct cram_node {
 	struct delayed_work work;	/* trims, and moves pages elsewhere */
 	struct cram_backoff trim_backoff, evict_backoff;
 	struct cram_trimming *trimming;	/* memory for the former */
+	unsigned long leave_index;	/* page to go on with if it is an orphan */
+	unsigned long leave_idle;	/* ... pages looked at in vain */
 	atomic_long_t events[NR_CRAM_EVENTS];
 
 	int nr_ranges;
@@ -104,6 +109,7 @@ void cram_node_free(struct cram_node *node);
 void cram_wake(struct cram_node *node, unsigned long delay);
 void cram_retry(struct cram_node *node);
 void cram_set_state(struct cram_node *node, enum cram_state state);
+void cram_set_orphan(struct cram_node *node);
 bool cram_disown(struct cram_node *node);
 void cram_remove(struct cram_node *node, bool worker);
 
@@ -113,12 +119,14 @@ void cram_unmap(struct cram_node *node);
 void cram_poison(struct cram_node *node, struct page *page);
 
 /* mm/cram_leave.c */
+void cram_forget_driver(struct cram_node *node);
 bool cram_leave(struct cram_node *node);
 
 /* mm/cram_pages.c */
 int cram_pages_init(struct cram_node *node);
 void __cram_pages_renew(struct cram_node *node);
 unsigned long cram_data_pages(struct cram_node *node);
+unsigned long cram_blank_pages(struct cram_node *node);
 void cram_pages_destroy(struct cram_node *node);
 struct page *cram_index_page(struct cram_node *node, unsigned long index);
 unsigned long cram_page_index(struct cram_node *node, struct page *page);

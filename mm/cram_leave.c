@@ -34,13 +34,16 @@
 /* Pages that are moved elsewhere until somebody else may have a say */
 #define CRAM_LEAVE_PAGES	(4 * SWAP_CLUSTER_MAX)
 
+/* The same of those that are looked at, whether in use or not */
+#define CRAM_LEAVE_SLOTS	(128 * SWAP_CLUSTER_MAX)
+
 /*
  * Have the folio of a swap entry hold the data that is on a device. The entry may be
  * gone, which the swap cache finds out: the virtual device always is there.
  */
 static void cram_read_back(swp_entry_t entry, struct mempolicy *mpol)
 {
-	/* The rounds of cram_evacuate() are the retries */
+	/* There are rounds enough, which are the retries */
 	const gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN;
 	struct swap_io_ctx io = {};
 	struct folio *folio;
@@ -60,13 +63,14 @@ static void cram_read_back(swp_entry_t entry, struct mempolicy *mpol)
 	folio_put(folio);
 }
 
-/* A page whose owner is busy is left for the next round. */
-static int cram_read_all_back(struct cram_node *node)
+/* Some of the pages. One whose owner is busy is left for the next round. */
+static int cram_read_some_back(struct cram_node *node, unsigned long index,
+			       unsigned long nr)
 {
 	struct mempolicy *mpol = get_task_policy(current);
 
-	for (unsigned long i = 0; i < node->nr_pages; i++) {
-		swp_entry_t entry = cram_owner(node, i);
+	for (; nr-- && index < node->nr_pages; index++) {
+		swp_entry_t entry = cram_owner(node, index);
 
 		cond_resched();
 		if (!entry.val)
@@ -82,10 +86,10 @@ static int cram_read_all_back(struct cram_node *node)
 }
 
 /*
- * Empty a device that takes no pages any more. Returns 0, -EINTR, -EBUSY if so many
+ * Empty a device that takes no pages any more. Returns 0, -EINTR, -EBUSY if several
  * rounds have found nothing that can be moved, or -ENODEV if the device is gone.
  */
-static int cram_evacuate(struct cram_node *node, int rounds)
+static int cram_evacuate(struct cram_node *node)
 {
 	unsigned long left, before;
 	int idle = 0, err;
@@ -98,7 +102,7 @@ static int cram_evacuate(struct cram_node *node, int rounds)
 	while (left) {
 		if (READ_ONCE(node->gone))
 			return -ENODEV;
-		err = cram_read_all_back(node);
+		err = cram_read_some_back(node, 0, node->nr_pages);
 		if (err)
 			return err;
 		before = left;
@@ -107,7 +111,7 @@ static int cram_evacuate(struct cram_node *node, int rounds)
 			idle = 0;
 			continue;
 		}
-		if (++idle >= rounds)
+		if (++idle == MAX_RECLAIM_RETRIES)
 			return -EBUSY;
 		/* Let others get on: with what they free, or with reclaim */
 		schedule_timeout_uninterruptible(CRAM_IDLE_DELAY);
@@ -116,18 +120,42 @@ static int cram_evacuate(struct cram_node *node, int rounds)
 	return 0;
 }
 
-/* Nobody calls the driver from here on. Those who store, and the worker, have ended. */
-static void cram_drop_driver(struct cram_node *node)
+/*
+ * The same for an orphan, but only a little of it. Returns false if it was in vain, all
+ * over.
+ */
+static bool cram_evacuate_some(struct cram_node *node)
 {
-	struct module *owner = node->ops ? node->ops->owner : NULL;
+	unsigned long before = atomic_long_read(&node->stored);
 
-	/* Who wants to know the usage */
+	if (READ_ONCE(node->gone))
+		return false;
+	if (zswap_evict_direct(&node->direct, CRAM_LEAVE_PAGES))
+		return true;
+
+	if (node->leave_index >= node->nr_pages)
+		node->leave_index = 0;
+	cram_read_some_back(node, node->leave_index, CRAM_LEAVE_SLOTS);
+	node->leave_index += CRAM_LEAVE_SLOTS;
+	node->leave_idle += CRAM_LEAVE_SLOTS;
+	if (atomic_long_read(&node->stored) < before)
+		node->leave_idle = 0;
+	if (node->leave_idle < node->nr_pages)
+		return true;
+
+	node->leave_idle = 0;
+	return false;
+}
+
+/* Nobody calls the driver from here on. Those who store, and the worker, have ended. */
+void cram_forget_driver(struct cram_node *node)
+{
+	/* There may be some who want to know the usage */
 	mutex_lock(&node->usage_lock);
 	node->ops = NULL;
 	node->priv = NULL;
 	cram_room_renew(node);
 	mutex_unlock(&node->usage_lock);
-	module_put(owner);
 }
 
 /**
@@ -146,14 +174,16 @@ static void cram_drop_driver(struct cram_node *node)
  */
 int cram_unregister(struct cram_node *node)
 {
+	struct module *owner = node->ops ? node->ops->owner : NULL;
 	int err;
 
 	cram_set_state(node, CRAM_LEAVING);
 	cram_close(node);
 	mt_del_direct(&node->direct);
 	cancel_delayed_work_sync(&node->work);
-	err = cram_evacuate(node, MAX_RECLAIM_RETRIES);
-	cram_drop_driver(node);
+	err = cram_evacuate(node);
+	cram_forget_driver(node);
+	module_put(owner);
 	if (!err) {
 		cram_remove(node, false);
 		return 0;
@@ -161,9 +191,7 @@ int cram_unregister(struct cram_node *node)
 
 	pr_warn("%s is left with %ld pages: %pe\n", node->name,
 		atomic_long_read(&node->stored), ERR_PTR(err));
-	cram_set_state(node, CRAM_ORPHAN);
-	cram_backoff(&node->evict_backoff, true);
-	cram_wake(node, cram_backoff_delay(&node->evict_backoff));
+	cram_set_orphan(node);
 	return -EBUSY;
 }
 EXPORT_SYMBOL_GPL(cram_unregister);
@@ -171,8 +199,13 @@ EXPORT_SYMBOL_GPL(cram_unregister);
 /* For the worker: go on with emptying an orphan. It is gone if this returns true. */
 bool cram_leave(struct cram_node *node)
 {
-	if (!cram_backoff_delay(&node->evict_backoff) && cram_evacuate(node, 1))
-		cram_backoff(&node->evict_backoff, true);
+	if (!cram_backoff_delay(&node->evict_backoff)) {
+		bool moved = cram_evacuate_some(node);
+
+		cram_backoff(&node->evict_backoff, !moved);
+		if (moved)
+			cram_wake(node, 0);
+	}
 	if (atomic_long_read_acquire(&node->stored) || !cram_disown(node))
 		return false;
 

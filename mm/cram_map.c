@@ -129,7 +129,7 @@ void cram_unmap(struct cram_node *node)
 /**
  * cram_set_poisoned - Report pages that have failed.
  * @node: the device.
- * @range: the memory, in bytes, of the device.
+ * @range: the memory; what of it is none of the device's does not matter.
  *
  * For what a driver learns from the device, as the list that it keeps of what it has
  * lost; what the machine finds comes here by itself. Who reads what was there gets an
@@ -139,9 +139,12 @@ void cram_unmap(struct cram_node *node)
  */
 void cram_set_poisoned(struct cram_node *node, const struct range *range)
 {
-	unsigned long pfn = PHYS_PFN(range->start);
+	for (int i = 0; i < node->nr_ranges; i++) {
+		u64 start = max(range->start, node->ranges[i].start);
+		u64 end = min(range->end, node->ranges[i].end);
 
-	for (; pfn <= PHYS_PFN(range->end); pfn++)
-		cram_poison(node, pfn_to_page(pfn));
+		for (; start <= end; start = PAGE_ALIGN(start + 1))
+			cram_poison(node, pfn_to_page(PHYS_PFN(start)));
+	}
 }
 EXPORT_SYMBOL_GPL(cram_set_poisoned);

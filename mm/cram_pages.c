@@ -24,6 +24,9 @@
 /* ... and the last one */
 #define CRAM_END	(CRAM_LISTED - 1)
 
+/* So many times are pages trimmed until somebody else may have a say. */
+#define CRAM_TRIM_BATCHES	64
+
 /* Pages that were never used are trimmed so many at a time. */
 #define CRAM_TRIM_FRESH	(SZ_256M >> PAGE_SHIFT)
 
@@ -103,14 +106,20 @@ static void __cram_splice(struct cram_node *node, struct cram_list *from,
 	WRITE_ONCE(from->nr, 0);
 }
 
+/* Pages that can be written. */
+unsigned long cram_blank_pages(struct cram_node *node)
+{
+	return READ_ONCE(node->blank.nr) + READ_ONCE(node->fresh_end) -
+	       READ_ONCE(node->fresh);
+}
+
 /* Pages whose data takes room, as far as is known: all that are not blank. */
 unsigned long cram_data_pages(struct cram_node *node)
 {
 	unsigned long nr = READ_ONCE(node->nr_taken);
 
 	if (node->trims)
-		nr = node->nr_pages - READ_ONCE(node->blank.nr) -
-		     (READ_ONCE(node->fresh_end) - READ_ONCE(node->fresh));
+		nr = node->nr_pages - cram_blank_pages(node);
 
 	return nr - READ_ONCE(node->nr_retired);
 }
@@ -294,7 +303,7 @@ static bool __cram_trim(struct cram_node *node)
 	int err;
 
 	/* Those that were freed first, of which there are few */
-	while (READ_ONCE(node->freed.nr)) {
+	for (int i = 0; READ_ONCE(node->freed.nr) && i < CRAM_TRIM_BATCHES; i++) {
 		cram_take_freed(node);
 		err = cram_discard(node, trimming->ranges, cram_freed_ranges(node));
 		cram_put_trimmed(node, !err);
@@ -304,7 +313,7 @@ static bool __cram_trim(struct cram_node *node)
 		cond_resched();
 	}
 
-	nr = cram_fresh_range(node, trimming->ranges);
+	nr = READ_ONCE(node->freed.nr) ? 0 : cram_fresh_range(node, trimming->ranges);
 	if (!nr)
 		return true;
 	if (cram_discard(node, trimming->ranges, 1))
@@ -313,8 +322,6 @@ static bool __cram_trim(struct cram_node *node)
 	spin_lock(&node->lock);
 	WRITE_ONCE(node->fresh_end, node->fresh_end + nr);
 	spin_unlock(&node->lock);
-	/* Others may have freed some meanwhile, which come before the rest */
-	cram_wake(node, 0);
 	return true;
 }
 
@@ -325,11 +332,11 @@ static bool __cram_trim(struct cram_node *node)
  * For the node's worker.
  *
  * Context: May sleep.
- * Return: true if it has; false if it could not, which is tried again later.
+ * Return: true if that is done; false if it is not, or not yet, and is gone on with later.
  */
 bool cram_trim(struct cram_node *node)
 {
-	bool trimmed;
+	bool trimmed, left;
 
 	if (READ_ONCE(node->gone))
 		return true;
@@ -338,7 +345,10 @@ bool cram_trim(struct cram_node *node)
 
 	trimmed = __cram_trim(node);
 	cram_backoff(&node->trim_backoff, !trimmed);
-	return trimmed;
+	left = READ_ONCE(node->freed.nr) || node->fresh_end < node->nr_pages;
+	if (trimmed && left)
+		cram_wake(node, 0);
+	return trimmed && !left;
 }
 
 /* Returns 0 or -ENOMEM. */

@@ -42,6 +42,10 @@
 /* Who only wants to know the usage has the driver asked so often, in jiffies. */
 #define CRAM_USAGE_AGE	(HZ / 10)
 
+/* How long a device may take to tell of what has changed, and when to look, in jiffies */
+#define CRAM_SETTLE	HZ
+#define CRAM_SETTLE_POLL	(HZ / 10)
+
 /* Pages that are moved elsewhere until the driver is asked again, at the most */
 #define CRAM_EVICT_PAGES	(4 * SWAP_CLUSTER_MAX)
 
@@ -134,8 +138,11 @@ static void __cram_set_usage(struct cram_node *node, const struct cram_usage *us
 		node->mean_size = min_t(u64, div64_u64(usage->used, nr), PAGE_SIZE);
 }
 
-/* Ask the driver, unless it was asked since @seq. Returns its error, if any. */
-static int cram_ask(struct cram_node *node, unsigned int seq)
+/*
+ * Ask the driver, unless it was asked since @seq, or is being asked and nobody is to
+ * @wait. Returns its error, if any.
+ */
+static int cram_ask(struct cram_node *node, unsigned int seq, bool wait)
 {
 	struct cram_usage usage = {};
 	unsigned int noio;
@@ -144,15 +151,17 @@ static int cram_ask(struct cram_node *node, unsigned int seq)
 
 	if (!node->compresses)
 		return 0;
+	if (wait)
+		mutex_lock(&node->usage_lock);
+	else if (!mutex_trylock(&node->usage_lock))
+		return -EBUSY;
 
-	guard(mutex)(&node->usage_lock);
-	/* An orphan */
-	if (!node->ops)
-		return -ENODEV;
+	/* An orphan, or another driver by now */
+	err = node->ops && node->compresses ? 0 : -ENODEV;
 	spin_lock(&node->lock);
-	if (node->usage_seq != seq) {
+	if (err || node->usage_seq != seq) {
 		spin_unlock(&node->lock);
-		return 0;
+		goto out;
 	}
 	written = node->written;
 	node->usage_stale = false;
@@ -170,7 +179,8 @@ static int cram_ask(struct cram_node *node, unsigned int seq)
 	else
 		__cram_set_usage(node, &usage, written);
 	spin_unlock(&node->lock);
-
+out:
+	mutex_unlock(&node->usage_lock);
 	return err;
 }
 
@@ -183,14 +193,14 @@ static int cram_ask(struct cram_node *node, unsigned int seq)
  */
 int cram_refresh(struct cram_node *node)
 {
-	return cram_ask(node, READ_ONCE(node->usage_seq));
+	return cram_ask(node, READ_ONCE(node->usage_seq), true);
 }
 
 /**
  * cram_get_usage - See how much of a node is in use.
  * @node: the node.
  * @usage: returns it, as it was a tenth of a second ago at the earliest unless the
- *	driver does not know.
+ *	driver does not know, or takes longer to tell.
  *
  * Context: May sleep.
  */
@@ -198,7 +208,7 @@ void cram_get_usage(struct cram_node *node, struct cram_usage *usage)
 {
 	if (READ_ONCE(node->usage_stale) ||
 	    time_after(jiffies, READ_ONCE(node->usage_time) + CRAM_USAGE_AGE))
-		cram_refresh(node);
+		cram_ask(node, READ_ONCE(node->usage_seq), false);
 
 	spin_lock(&node->lock);
 	*usage = node->usage;
@@ -209,12 +219,19 @@ void cram_get_usage(struct cram_node *node, struct cram_usage *usage)
 	spin_unlock(&node->lock);
 }
 
+static void __cram_set_full(struct cram_node *node)
+{
+	if (!node->full)
+		node->full_time = jiffies;
+	WRITE_ONCE(node->full, true);
+}
+
 /* Take nothing until the worker has made room. */
 static void __cram_stop(struct cram_node *node)
 {
 	lockdep_assert_held(&node->lock);
 	if (!node->full) {
-		WRITE_ONCE(node->full, true);
+		__cram_set_full(node);
 		cram_wake(node, 0);
 	}
 }
@@ -243,7 +260,7 @@ static bool __cram_try_reserve(struct cram_node *node, struct page **page,
 	} else {
 		/* There are some yet to be trimmed */
 		*page = ERR_PTR(-ENOSPC);
-		cram_wake(node, 0);
+		cram_wake(node, cram_backoff_delay(&node->trim_backoff));
 	}
 	return false;
 }
@@ -275,7 +292,7 @@ struct page *cram_reserve(struct cram_node *node, unsigned long *index)
 		spin_unlock(&node->lock);
 		if (!ask)
 			return page;
-		cram_ask(node, seq);
+		cram_ask(node, seq, true);
 	}
 }
 
@@ -323,6 +340,8 @@ unsigned long cram_room_pages(struct cram_node *node)
 	u64 bound = cram_bound(node), mark = cram_mark(node, high);
 
 	most = mult_frac(cram_sound_pages(node), high, 100);
+	/* What is yet to be trimmed can't be relied on */
+	most = min(most, used + cram_blank_pages(node));
 	if (READ_ONCE(node->full) || READ_ONCE(node->closed) ||
 	    READ_ONCE(node->stopped) || used >= most || bound >= mark)
 		return 0;
@@ -346,28 +365,52 @@ void cram_open(struct cram_node *node)
 	spin_unlock(&node->lock);
 }
 
-/* How many pages have to go elsewhere until the low watermark is reached? */
+/*
+ * How many pages have to go elsewhere until there is one page of room below the low
+ * watermark?
+ */
 static unsigned long __cram_excess(struct cram_node *node)
 {
-	unsigned long used = cram_used_pages(node), nr = node->wanted, most;
-	u64 mark = cram_mark(node, node->low);
+	unsigned long used = cram_used_pages(node) + 1, nr = node->wanted, most;
+	u64 bound = cram_bound(node) + PAGE_SIZE, mark = cram_mark(node, node->low);
+
+	/* It is not for those who have been there that there is no room */
+	if (!atomic_long_read(&node->stored))
+		return 0;
 
 	most = mult_frac(cram_sound_pages(node), node->low, 100);
 	if (used > most)
 		nr = max(nr, used - most);
 	/* Sizes differ: what is missing then, the next round finds out */
-	if (cram_bound(node) > mark) {
+	if (bound > mark) {
 		unsigned int size = node->compresses ? cram_mean_size(node) : PAGE_SIZE;
 
-		nr = max(nr, div_u64(cram_bound(node) - mark, size) + 1);
+		nr = max(nr, div_u64(bound - mark, size) + 1);
 	}
 
 	return min(nr, CRAM_EVICT_PAGES);
 }
 
 /*
+ * Is it the device that has to get on? It may say later what the last round has brought,
+ * or that pages are smaller than they count.
+ */
+static bool __cram_is_settling(struct cram_node *node)
+{
+	if (!node->compresses || node->wanted ||
+	    cram_used_pages(node) >= mult_frac(cram_sound_pages(node), node->low, 100))
+		return false;
+	if (node->usage.used >= node->evict_used &&
+	    time_before(jiffies, node->evict_time + CRAM_SETTLE))
+		return true;
+
+	return node->bound - node->usage.lag + PAGE_SIZE <= cram_mark(node, node->low) &&
+	       time_before(jiffies, node->full_time + CRAM_SETTLE);
+}
+
+/*
  * See whether a full node can take pages again. Returns how many of its pages have to
- * go elsewhere before.
+ * go elsewhere before, which may be for later to tell.
  */
 static unsigned long cram_check(struct cram_node *node)
 {
@@ -375,13 +418,20 @@ static unsigned long cram_check(struct cram_node *node)
 	unsigned long nr = 0;
 
 	spin_lock(&node->lock);
-	if (!err && __cram_fits(node, node->full ? node->low : node->high, 0) &&
-	    !node->wanted)
+	if (!err && !node->wanted &&
+	    __cram_fits(node, node->full ? node->low : node->high, node->full ? 1 : 0)) {
 		WRITE_ONCE(node->full, false);
-	else
-		WRITE_ONCE(node->full, true);
+		/* What was in vain does not matter any more */
+		WRITE_ONCE(node->evict_backoff.delay, 0);
+	} else {
+		__cram_set_full(node);
+	}
 	if (node->full && !err && !node->closed)
 		nr = __cram_excess(node);
+	if (nr && __cram_is_settling(node)) {
+		cram_wake(node, CRAM_SETTLE_POLL);
+		nr = 0;
+	}
 	spin_unlock(&node->lock);
 
 	if (err && !cram_backoff_delay(&node->evict_backoff))
@@ -393,33 +443,35 @@ static void cram_evicted(struct cram_node *node, unsigned long nr)
 {
 	cram_count(node, CRAM_EVICTED, nr);
 	spin_lock(&node->lock);
+	node->evict_used = nr ? node->usage.used : U64_MAX;
+	node->evict_time = jiffies;
 	/* If nothing can go, it is for the driver to say whether there is room now */
 	node->wanted -= nr ? min_t(unsigned long, nr, node->wanted) : node->wanted;
 	spin_unlock(&node->lock);
 }
 
 /**
- * cram_make_room - Move pages elsewhere from a node that is full.
+ * cram_make_room - Move some pages elsewhere from a node that is full.
  * @node: the node.
  *
  * Those first that have been there for long, until the low watermark is reached. For
- * the node's worker.
+ * the node's worker, when all that is free is trimmed.
  *
  * Context: May sleep.
  */
 void cram_make_room(struct cram_node *node)
 {
-	unsigned long nr;
+	unsigned long nr = cram_check(node);
 
-	while ((nr = cram_check(node)) && !cram_backoff_delay(&node->evict_backoff)) {
-		nr = zswap_evict_direct(&node->direct, nr);
-		cram_evicted(node, nr);
-		cram_backoff(&node->evict_backoff, !nr);
-		/* They take room until the device has discarded them */
-		if (!nr || !cram_trim(node))
-			return;
-		cond_resched();
-	}
+	if (!nr || cram_backoff_delay(&node->evict_backoff))
+		return;
+
+	nr = zswap_evict_direct(&node->direct, nr);
+	cram_evicted(node, nr);
+	cram_backoff(&node->evict_backoff, !nr);
+	/* They take room until the device has discarded them, which comes first */
+	if (nr)
+		cram_wake(node, 0);
 }
 
 /**
@@ -519,7 +571,7 @@ void cram_room_renew(struct cram_node *node)
 	spin_lock(&node->lock);
 	node->usage = (struct cram_usage) {};
 	node->usage_stale = node->compresses;
-	node->capacity = U64_MAX;
+	node->evict_used = U64_MAX;
 	node->wanted = 0;
 	node->stopped = false;
 	WRITE_ONCE(node->full, false);
@@ -532,4 +584,5 @@ void cram_room_init(struct cram_node *node)
 	mutex_init(&node->usage_lock);
 	node->high = CRAM_HIGH;
 	node->low = CRAM_LOW;
+	node->capacity = U64_MAX;
 }

@@ -28,6 +28,6 @@ memory="memmap=64M\$${at[0]} memmap=64M\$${at[1]} cram=${at[0]},${at[1]}"
 rc=0
 "$top/scripts/guest.sh" -x -e "$sim" -m 1G -t "$limit" -a "only=vswap_c[rx]* $memory" \
 	"$flavor" kselftest || rc=$?
-"$top/scripts/guest.sh" -n -e "$sim" -m 1G -t "$limit" -a "only=vswap_numa $memory" \
+"$top/scripts/guest.sh" -n -e "$sim" -m 1G -t "$limit" -a "only=vswap_[en][au]* $memory" \
 	"$flavor" kselftest || rc=$?
 exit $rc

@@ -83,12 +83,12 @@ cpu=${VSWAP_CPU:-$cpu}
 if [ -n "$numa" ]; then
 	case $mem in *[0-9]) mem+=M ;; esac
 	half=$(($(numfmt --from=iec "$mem") / 2))
-	args+=(-machine q35 -cpu "$cpu" -smp "$cpus,sockets=2"
-		-numa "dist,src=0,dst=1,val=21")
+	args+=(-machine q35 -cpu "$cpu" -smp "$cpus,sockets=2")
 	for i in 0 1; do
 		args+=(-object "memory-backend-ram,id=mem$i,size=$half"
 			-numa "node,nodeid=$i,memdev=mem$i" -numa "cpu,node-id=$i,socket-id=$i")
 	done
+	args+=(-numa "dist,src=0,dst=1,val=21")
 elif [ -z "$cxl" ]; then
 	args+=(-machine q35 -cpu "$cpu")
 else

@@ -16,6 +16,11 @@
 #include "dax-private.h"
 #include "bus.h"
 
+static unsigned int capacity_percent = 100;
+module_param(capacity_percent, uint, 0644);
+MODULE_PARM_DESC(capacity_percent,
+		 "How much of its memory a device surely has when it is bound, in percent");
+
 static struct range *dax_cram_ranges(struct dev_dax *dev_dax)
 {
 	struct range *ranges = kmalloc_objs(*ranges, dev_dax->nr_range);
@@ -31,6 +36,7 @@ static int dax_cram_probe(struct dev_dax *dev_dax)
 	struct device *dev = &dev_dax->dev;
 	struct cram_node *node;
 	struct range *ranges;
+	u64 bytes = 0;
 
 	if (dev_dax->target_node < 0) {
 		dev_warn(dev, "rejecting DAX region with invalid node: %d\n",
@@ -43,11 +49,15 @@ static int dax_cram_probe(struct dev_dax *dev_dax)
 	ranges = dax_cram_ranges(dev_dax);
 	if (!ranges)
 		return -ENOMEM;
+	for (int i = 0; i < dev_dax->nr_range; i++)
+		bytes += range_len(&ranges[i]);
 	node = cram_register(dev_dax->target_node, dev_name(dev), ranges,
 			     dev_dax->nr_range, NULL, NULL);
 	kfree(ranges);
 	if (IS_ERR(node))
 		return dev_err_probe(dev, PTR_ERR(node), "memory can't be used\n");
+	if (capacity_percent < 100)
+		cram_set_capacity(node, div_u64(bytes, 100) * capacity_percent);
 
 	dev_set_drvdata(dev, node);
 	return 0;

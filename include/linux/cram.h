@@ -45,19 +45,20 @@ struct cram_usage {
  * @may_store: May @page be written now? It is free. 0 if it may; -ENOSPC if there
  *	is no room, which has pages moved elsewhere until there may be some; any
  *	other error if it may not for another reason.
- * @written: @page has been written, and is not in a cache of the CPU any more
- *	where the architecture can see to that. From now on it counts as much as
+ * @written: @page has been written, and with @get_usage is not in a cache of the
+ *	CPU any more, where the architecture can see to that. From now on it counts as much as
  *	@get_usage says, in @used or @lag.
  * @stored_size: How many bytes @page, which has just been written, really takes,
  *	0 if the device does not say. Then, and without this, the mean of the pages
- *	that are stored is used. What takes a page or more is not kept.
+ *	that are stored is used. What takes more than 7/8 of a page is not kept.
  * @get_usage: How much is in use. One call at a time. If the capacity shrinks, or
  *	the use grows without a store, the driver has to call
  *	cram_usage_changed(). An error has the node take nothing until a later call
  *	succeeds. Without this, each page takes as much as there is in it.
  * @trim: What is in @ranges, whole pages, is not needed any more: have the device
  *	discard it. Nothing is stored there before this returns 0; after an error
- *	it is called again, later. One call at a time, up to %CRAM_TRIM_RANGES, and
+ *	it is called again, later. That there is more room then should be known to
+ *	@get_usage within a second, lest more is moved elsewhere than has to be. One call at a time, up to %CRAM_TRIM_RANGES, and
  *	not while memory is reclaimed. When a node is registered it is called for
  *	all of it. Without this, pages are overwritten with zeroes.
  */

@@ -24,6 +24,7 @@
  *	drain			write: have it get to all of them
  *	drop			what becomes of a page without room: 0: it is reported as
  *				poisoned; 1: nothing is said, it has what was there before
+ *	glitch			1: what is read are other bytes; 0: the right ones again
  *	refuse			1: refuse every page; 2: say that there is no room for it
  *	delay_us		so long does each page take, in microseconds
  *	silent			1: do not say what a page takes, only the sum
@@ -92,7 +93,7 @@ struct cram_sim {
 	spinlock_t lock;		/* for what is in use, and the pages */
 	u64 capacity, used;
 	u32 delay_us, lag_pages, drop, refuse, trim_ms, trim_fail;
-	bool silent, usage_fail, stop, gone;
+	bool silent, usage_fail, stop, gone, glitch;
 	u64 lost_writes, violations, trims;
 	unsigned long nr_pages, nr_queued;
 	struct list_head queue;
@@ -336,6 +337,24 @@ static void sim_raise_interrupt(struct cram_sim *sim)
 	}
 }
 
+/* What is read is the opposite of what was stored, for a while. */
+static int sim_glitch_set(void *data, u64 glitch)
+{
+	struct cram_sim *sim = data;
+
+	spin_lock(&sim->lock);
+	for (unsigned long i = 0; !!glitch != sim->glitch && i < sim->nr_pages; i++) {
+		u64 *word = page_address(sim_page_of(sim, &sim->pages[i]));
+
+		if (sim->pages[i].state >= SIM_QUEUED)
+			word[0] = ~word[0];
+	}
+	sim->glitch = glitch;
+	spin_unlock(&sim->lock);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sim_glitch_fops, NULL, sim_glitch_set, "%llu\n");
+
 static int sim_stop_set(void *data, u64 stop)
 {
 	struct cram_sim *sim = data;
@@ -471,6 +490,7 @@ static void sim_show(struct cram_sim *sim, int i)
 	debugfs_create_u64("violations", 0444, sim->dir, &sim->violations);
 	debugfs_create_file("poison", 0200, sim->dir, sim, &sim_poison_fops);
 	debugfs_create_file("registered", 0644, sim->dir, sim, &sim_registered_fops);
+	debugfs_create_file("glitch", 0200, sim->dir, sim, &sim_glitch_fops);
 	debugfs_create_file("gone", 0200, sim->dir, sim, &sim_gone_fops);
 	debugfs_create_file("stop", 0200, sim->dir, sim, &sim_stop_fops);
 }

@@ -10,11 +10,12 @@
 #include <linux/io.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
+#include <linux/numa.h>
 #include <linux/pci.h>
 
 #define REG_CAPACITY	0x00	/* bytes */
 #define REG_USED	0x08	/* bytes */
-#define REG_SEEN	0x10	/* pages that were written and are compressed */
+#define REG_SEEN	0x10	/* pages that were written, and are compressed or trimmed */
 #define REG_TRIM_START	0x18	/* a physical address */
 #define REG_TRIM_BYTES	0x20	/* starts, and is 0 when it is done */
 #define REG_LOST	0x28	/* address of a page that is lost, 0 if none */
@@ -23,6 +24,7 @@ struct skeleton {
 	void __iomem *regs;
 	struct cram_node *node;
 	atomic64_t written;	/* pages */
+	u64 seen;		/* REG_SEEN in the beginning */
 };
 
 static void skeleton_written(void *priv, struct page *page)
@@ -36,7 +38,8 @@ static int skeleton_get_usage(void *priv, struct cram_usage *usage)
 {
 	struct skeleton *s = priv;
 	/* What has been written later is not asked for */
-	u64 written = atomic64_read(&s->written), seen = readq(s->regs + REG_SEEN);
+	u64 written = atomic64_read(&s->written);
+	u64 seen = readq(s->regs + REG_SEEN) - s->seen;
 
 	usage->capacity = readq(s->regs + REG_CAPACITY);
 	usage->used = readq(s->regs + REG_USED);
@@ -55,10 +58,11 @@ static int skeleton_trim(void *priv, const struct range *ranges, int nr_ranges)
 	for (; nr_ranges--; ranges++) {
 		writeq(ranges->start, s->regs + REG_TRIM_START);
 		writeq(range_len(ranges), s->regs + REG_TRIM_BYTES);
-		err = readq_poll_timeout(s->regs + REG_TRIM_BYTES, left, !left,
+		err = readq_poll_timeout(s->regs + REG_TRIM_BYTES, left,
+					 !left || left == U64_MAX,
 					 USEC_PER_MSEC, 10 * USEC_PER_SEC);
-		if (err)
-			return err;
+		if (err || left)
+			return err ?: -ENODEV;
 	}
 	return 0;
 }
@@ -92,18 +96,25 @@ static int skeleton_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	if (!s)
 		return -ENOMEM;
-	s->regs = pcim_iomap_region(pdev, 0, "skeleton");
-	if (IS_ERR(s->regs))
-		return PTR_ERR(s->regs);
 	err = pci_enable_device(pdev);
 	if (err)
 		return err;
+	/* For its interrupts */
+	pci_set_master(pdev);
+	s->regs = pcim_iomap_region(pdev, 0, "skeleton");
+	if (IS_ERR(s->regs)) {
+		err = PTR_ERR(s->regs);
+		goto disable;
+	}
+	/* What somebody has written before does not count */
+	s->seen = readq(s->regs + REG_SEEN);
 	err = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSIX);
 	if (err < 0)
 		goto disable;
 
-	s->node = cram_register(dev_to_node(&pdev->dev), pci_name(pdev), &range, 1,
-				&skeleton_ops, s);
+	/* A real one has a node of its own, from a table of the firmware */
+	s->node = cram_register(numa_map_to_online_node(dev_to_node(&pdev->dev)),
+				pci_name(pdev), &range, 1, &skeleton_ops, s);
 	if (IS_ERR(s->node)) {
 		err = PTR_ERR(s->node);
 		goto free_vectors;
@@ -116,7 +127,10 @@ static int skeleton_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 unregister:
-	cram_unregister(s->node);
+	pci_free_irq_vectors(pdev);
+	if (!cram_unregister(s->node))
+		pci_disable_device(pdev);
+	return err;
 free_vectors:
 	pci_free_irq_vectors(pdev);
 disable:
@@ -130,6 +144,7 @@ static void skeleton_remove(struct pci_dev *pdev)
 
 	/* No interrupt uses the node any more */
 	free_irq(pci_irq_vector(pdev, 0), s);
+	/* If it is pulled out later, a notifier of the bus has to call cram_set_gone_range() */
 	if (!pci_device_is_present(pdev))
 		cram_set_gone(s->node);
 	pci_free_irq_vectors(pdev);
