@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Test compressed RAM in guests of its own: on simulated devices, for which a part of
-# the guest's memory is left out, on the memory of an emulated CXL device, and with
-# two NUMA nodes.
+# the guest's memory is left out, on the memory of an emulated CXL device, before zswap
+# is on, and with two NUMA nodes.
 # usage: cram.sh [-t SECONDS] [FLAVOR]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -28,6 +28,7 @@ memory="memmap=64M\$${at[0]} memmap=64M\$${at[1]} cram=${at[0]},${at[1]}"
 rc=0
 "$top/scripts/guest.sh" -x -e "$sim" -m 1G -t "$limit" -a "only=vswap_c[rx]* $memory" \
 	"$flavor" kselftest || rc=$?
-"$top/scripts/guest.sh" -n -e "$sim" -m 1G -t "$limit" -a "only=vswap_[en][au]* $memory" \
+"$top/scripts/guest.sh" -n -e "$sim" -m 1G -t "$limit" \
+	-a "zswap=off only=vswap_[en][au]* $memory" \
 	"$flavor" kselftest || rc=$?
 exit $rc

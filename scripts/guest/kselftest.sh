@@ -4,7 +4,8 @@
 # line, only=PATTERN picks some, shard=I/N the I-th of N shares of the files, and
 # skip=NAME,... leaves some out; of a file, test=NAME picks those of that name,
 # variant=NAME all of these, and both what either picks; test=FIXTURE.VARIANT.NAME, as
-# results have it, is a single one. With lru=mglru that kind of LRU is on.
+# results have it, is a single one. With lru=mglru that kind of LRU is on. With zswap=off
+# the first one that needs zswap has to switch it on.
 only=$(sed -n 's/.*\bonly=\([^ ]*\).*/\1/p' /proc/cmdline)
 shard=$(sed -n 's/.*\bshard=\([0-9]*\/[0-9]*\).*/\1/p' /proc/cmdline)
 skip=$(sed -n 's/.*\bskip=\([^ ]*\).*/\1/p' /proc/cmdline)
@@ -149,7 +150,7 @@ cgroups_go()
 	rc=1
 }
 
-echo 1 >/sys/module/zswap/parameters/enabled
+grep -q "zswap=off" /proc/cmdline || echo 1 >/sys/module/zswap/parameters/enabled
 dying=$(nr_dying)
 mode_of_command_line
 if [ "$lru" = mglru ]; then
