@@ -20,13 +20,13 @@
  */
 #define pr_fmt(fmt) "cram: " fmt
 
-#include <linux/crc32.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
 #include <linux/swapops.h>
+#include <linux/xxhash.h>
 #include "internal.h"
 #include "swap.h"
 #include "cram.h"
@@ -173,7 +173,7 @@ static void cram_free(struct mt_direct *direct, struct page *page)
 static u32 cram_sum(struct page *page)
 {
 	void *addr = kmap_local_page(page);
-	u32 sum = crc32c(~0, addr, PAGE_SIZE);
+	u32 sum = xxhash(addr, PAGE_SIZE, 0);
 
 	kunmap_local(addr);
 	return sum ?: 1;
