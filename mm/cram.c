@@ -146,12 +146,12 @@ static unsigned int cram_size(struct cram_node *node, struct page *page)
 /* A page is not in use any more. */
 static void cram_put_page(struct cram_node *node, struct page *page)
 {
-	bool trim;
+	bool wake;
 
 	spin_lock(&node->lock);
-	trim = __cram_put_page(node, cram_page_index(node, page), false);
+	wake = __cram_put_page(node, cram_page_index(node, page), false) || node->full;
 	spin_unlock(&node->lock);
-	if (trim)
+	if (wake)
 		cram_wake(node, CRAM_TRIM_DELAY);
 }
 

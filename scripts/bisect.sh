@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build, at every step of the series, what the step touches, with CONFIG_VSWAP off
 # and, where it exists, on, and then link the kernel. As KTAP; a warning fails.
+# usage: bisect.sh [FIRST]: the number of the first step to be built
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/series.sh
@@ -9,6 +10,9 @@
 # shellcheck source=scripts/objects.sh
 . "$top/scripts/objects.sh"
 
+first=${1:-1}
+case $first in '' | *[!0-9]*) wrong "$first is no number of a step" ;; esac
+[ "$first" -le "$(series_patches | wc -w)" ] || wrong "there is no step $first"
 lock_build
 "$top/scripts/packages.sh" build >&2
 "$top/scripts/source.sh" >&2
@@ -66,6 +70,8 @@ for p in $(series_patches); do
 		mkdir -p "$(dirname "$f")"
 		cp "$top/$f" "$f"
 	done
+	step=${p%%-*}
+	[ "$((10#$step))" -ge "$first" ] || continue
 	mapfile -t objects < <(objects_of $(series_edited_files "$p") $(series_new_files "$p"))
 	for kind in off on; do
 		if [ $kind = on ]; then
