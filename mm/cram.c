@@ -293,13 +293,13 @@ static const struct mt_direct_ops cram_direct_ops = {
 	.headroom = cram_headroom,
 };
 
-/* Nobody can reach it any more. */
+/* Nobody can reach it any more, but who is looking at the list of all. */
 void cram_node_free(struct cram_node *node)
 {
 	cram_unmap(node);
 	cram_pages_destroy(node);
 	kfree(node->name);
-	kfree(node);
+	kfree_rcu(node, rcu);
 }
 
 /* What depends on the driver, of a device that nobody stores to. */
@@ -409,7 +409,6 @@ void cram_remove(struct cram_node *node, bool worker)
 	mutex_lock(&cram_mutex);
 	list_del_rcu(&node->list);
 	mutex_unlock(&cram_mutex);
-	synchronize_rcu();
 	wake_up_all(&cram_removed);
 	kobject_put(&node->kobj);
 }

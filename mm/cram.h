@@ -50,6 +50,7 @@ struct cram_node {
 	void *priv;
 	struct kobject kobj;
 	struct list_head list;
+	struct rcu_head rcu;
 	const char *name;
 	int instance;			/* its number among those of the node */
 	enum cram_state state;

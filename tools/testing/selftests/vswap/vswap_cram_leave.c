@@ -287,6 +287,7 @@ VSWAP_TEST(vswap_cram_leave, stopped)
 /* To register with the n-th allocation failing, for all n there are. */
 VSWAP_TEST(vswap_cram_leave, register_fails)
 {
+	const int step = debug_few(1, 4);
 	const char *why = fault_setup();
 	bool injected = true;
 	int nth, failed = 0, busy = 0;
@@ -294,7 +295,7 @@ VSWAP_TEST(vswap_cram_leave, register_fails)
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(write_sim(1, "registered", 0), 0);
-	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+	for (nth = 1; injected && nth < MAX_NTH; nth += step) {
 		int err;
 
 		fail_arm(nth);
@@ -312,7 +313,8 @@ VSWAP_TEST(vswap_cram_leave, register_fails)
 			ASSERT_EQ(write_sim(1, "registered", 0), 0);
 		}
 	}
-	TH_LOG("%d allocations failed, %d times it was not registered", nth - 2, failed);
+	TH_LOG("%d allocations failed, %d times it was not registered", nth / step - 1,
+	       failed);
 	EXPECT_LT(nth, MAX_NTH);
 	EXPECT_GT(failed, 10);
 	EXPECT_LE(busy, 1);
@@ -322,6 +324,7 @@ VSWAP_TEST(vswap_cram_leave, register_fails)
 /* To give up a node likewise: one round without memory for a page is no reason. */
 VSWAP_TEST(vswap_cram_leave, fails)
 {
+	const int step = debug_few(1, 4);
 	const char *why = fault_setup();
 	const size_t nr = 32;
 	char *p = map_region(nr, false);
@@ -331,7 +334,7 @@ VSWAP_TEST(vswap_cram_leave, fails)
 	if (why)
 		SKIP(return, "%s", why);
 	fill_region(p, nr, PATTERN_QUARTER, 21);
-	for (nth = 1; injected && nth < MAX_NTH; nth++) {
+	for (nth = 1; injected && nth < MAX_NTH; nth += step) {
 		ASSERT_EQ(swap_out(p, nr), nr);
 		ASSERT_GE(read_node(1, "stored_pages"), nr);
 		fail_arm(nth);
@@ -347,7 +350,7 @@ VSWAP_TEST(vswap_cram_leave, fails)
 		ASSERT_EQ(read_node(1, "stored_pages"), -1);
 		ASSERT_EQ(sim_register(1, RANGE), 0);
 	}
-	TH_LOG("%d allocations failed, %d times too early", nth - 2, early);
+	TH_LOG("%d allocations failed, %d times too early", nth / step - 1, early);
 	EXPECT_LT(nth, MAX_NTH);
 	EXPECT_GT(nth - early, nr);
 	munmap(p, nr * page_size);
