@@ -27,8 +27,9 @@
 /* So many times are pages trimmed until somebody else may have a say. */
 #define CRAM_TRIM_BATCHES	64
 
-/* Pages that were never used are trimmed so many at a time. */
+/* Pages that were never used are trimmed so many at a time, and zeroed so many. */
 #define CRAM_TRIM_FRESH	(SZ_256M >> PAGE_SHIFT)
+#define CRAM_ZERO_FRESH	(SZ_2M >> PAGE_SHIFT)
 
 /* What the worker needs to trim, see cram_node::trimming. */
 struct cram_trimming {
@@ -199,14 +200,16 @@ void cram_write_back(struct page *page)
 /* Have some more of the pages forgotten that were never used. Returns how many. */
 static unsigned long cram_fresh_range(struct cram_node *node, struct range *to)
 {
-	unsigned long index = node->fresh_end, nr = 0;
+	unsigned long index = node->fresh_end, nr = 0, most = CRAM_ZERO_FRESH;
 
+	if (node->ops && node->ops->trim)
+		most = CRAM_TRIM_FRESH;
 	for (int i = 0; i < node->nr_ranges; i++) {
 		struct range *range = &node->ranges[i];
 
 		nr = range_len(range) >> PAGE_SHIFT;
 		if (index < nr) {
-			nr = min(nr - index, CRAM_TRIM_FRESH);
+			nr = min(nr - index, most);
 			*to = DEFINE_RANGE(range->start + PFN_PHYS(index),
 					   range->start + PFN_PHYS(index + nr) - 1);
 			return nr;
