@@ -229,6 +229,50 @@ VSWAP_TEST(vswap_cram_evict, at_limit)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
+/* Of two devices on a node, one that runs low gives its own pages, not those of the other. */
+VSWAP_TEST(vswap_cram_evict, two_devices)
+{
+	const size_t nr = BIG_NR / 4;
+	char *p, *q;
+	long used;
+
+	ASSERT_EQ(sim_unload(), 0);
+	EXPECT_TRUE(wait_gone(1));
+	EXPECT_TRUE(wait_gone(2));
+	ASSERT_EQ(sim_load_with(1, 1, RANGE, "ratio=1"), 0);
+	ASSERT_EQ(sim_wait_blank(1, RANGE), 0);
+	for (int i = 0; i < 600 && read_num(CRAM_NODE "1.1/trimmed") < RANGE / page_size; i++)
+		usleep(50000);
+
+	/* The others have been there for longer */
+	ASSERT_EQ(write_sim(1, "refuse", 1), 0);
+	p = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, 7);
+	ASSERT_NE(p, NULL);
+	EXPECT_GE(read_num(CRAM_NODE "1.1/stored_pages"), BIG_NR);
+	ASSERT_EQ(write_sim(1, "refuse", 0), 0);
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	ASSERT_EQ(cgroup_move(self->groups.path[0]), 0);
+	q = map_region(nr, false);
+	fill_region(q, nr, PATTERN_QUARTER, 8);
+	ASSERT_EQ(start_swap_out(q, nr), nr);
+	ASSERT_EQ(cgroup_move(self->cgroup), 0);
+	EXPECT_GE(read_node(1, "stored_pages"), nr);
+	used = read_usage(1, "used_bytes");
+	ASSERT_EQ(write_sim(1, "capacity_bytes", used / 2), 0);
+	EXPECT_LE(wait_node(1, "used_bytes", used / 2), used / 2);
+	EXPECT_GE(read_num(CRAM_NODE "1.1/stored_pages"), BIG_NR);
+	EXPECT_EQ(read_num(CRAM_NODE "1.1/evicted"), 0);
+
+	/* It leaves likewise */
+	ASSERT_EQ(write_sim(1, "registered", 0), 0);
+	EXPECT_GE(read_num(CRAM_NODE "1.1/stored_pages"), BIG_NR);
+	EXPECT_EQ(check_region(p, BIG_NR, PATTERN_QUARTER, 7), BIG_NR);
+	EXPECT_EQ(check_region(q, nr, PATTERN_QUARTER, 8), nr);
+	munmap(p, BIG_NR * page_size);
+	munmap(q, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
 /* What is in vain is tried less and less often. */
 VSWAP_TEST(vswap_cram_evict, in_vain)
 {
