@@ -520,24 +520,24 @@ static int cram_add(struct cram_node *node, const struct cram_ops *ops, void *pr
 {
 	int err;
 
-	err = cram_map(node);
-	if (err)
-		goto put;
-	cram_set_driver(node, ops, priv);
 	err = cram_show(node);
-	if (err)
-		goto put;
-	err = cram_join(node);
 	if (err) {
-		cram_remove(node, false);
+		kobject_put(&node->kobj);
 		return err;
 	}
+	err = cram_map(node);
+	if (err)
+		goto remove;
+	cram_set_driver(node, ops, priv);
+	err = cram_join(node);
+	if (err)
+		goto remove;
 
 	cram_wake(node, 0);
 	return 0;
 
-put:
-	kobject_put(&node->kobj);
+remove:
+	cram_remove(node, false);
 	return err;
 }
 

@@ -150,7 +150,9 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 		state = "gone";
 	else if (READ_ONCE(node->state) == CRAM_ONLINE)
 		state = READ_ONCE(node->stopped) ? "stopped" : "online";
-	else if (READ_ONCE(node->state) != CRAM_LEAVING)
+	else if (READ_ONCE(node->state) == CRAM_JOINING)
+		state = "joining";
+	else if (READ_ONCE(node->state) == CRAM_ORPHAN)
 		state = "orphan";
 
 	return sysfs_emit(buf, "%s\n", state);

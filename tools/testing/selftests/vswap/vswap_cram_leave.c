@@ -284,41 +284,71 @@ VSWAP_TEST(vswap_cram_leave, stopped)
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
-/* To register with the n-th allocation failing, for all n there are. */
+/*
+ * To register with the n-th allocation failing, for all n there are until the memory is
+ * mapped: the kernel warns where that fails.
+ */
 VSWAP_TEST(vswap_cram_leave, register_fails)
 {
-	const int step = debug_few(1, 4);
 	const char *why = fault_setup();
-	bool injected = true;
-	int nth, failed = 0, busy = 0;
+	int nth, err = 0, failed = 0;
 
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(write_sim(1, "registered", 0), 0);
-	for (nth = 1; injected && nth < MAX_NTH; nth += step) {
-		int err;
-
+	for (nth = 1; err != -EBUSY && nth < MAX_NTH; nth++) {
 		fail_arm(nth);
 		err = write_sim(1, "registered", 1);
-		injected = fail_done();
-		ASSERT_EQ(read_node(1, "stored_pages"), err ? -1 : 0);
+		ASSERT_TRUE(fail_done());
+		ASSERT_NE(err, 0);
+		ASSERT_EQ(read_node(1, "stored_pages"), -1);
+		ASSERT_FALSE(tier_has(9, 9, 1));
+		/* Nothing tells whether a region is in use or there is no memory for it */
+		if (err != -EBUSY)
+			ASSERT_EQ(err, -ENOMEM);
+		failed++;
+	}
+	TH_LOG("%d allocations failed", failed);
+	EXPECT_EQ(err, -EBUSY);
+	EXPECT_GT(failed, 20);
+	EXPECT_EQ(sim_register(1, RANGE), 0);
+}
+
+/* The same for who has to adopt what is there, which stays as it is until then. */
+VSWAP_TEST(vswap_cram_leave, adopt_fails)
+{
+	const char *why = fault_setup();
+	const size_t nr = 512;
+	char *p = map_region(nr, false);
+	int nth, err = -ENOMEM, failed = 0;
+
+	if (why)
+		SKIP(return, "%s", why);
+	fill_region(p, nr, PATTERN_QUARTER, 27);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
+	ASSERT_EQ(write_sim(1, "registered", 0), -EBUSY);
+	for (nth = 1; err && nth < MAX_NTH; nth++) {
+		fail_arm(nth);
+		err = write_sim(1, "registered", 1);
+		fail_done();
+		ASSERT_TRUE(node_is(1, err ? "orphan" : "online"));
 		ASSERT_EQ(tier_has(9, 9, 1), !err);
-		if (err == -EBUSY) {
-			/* Nothing tells whether a region is in use or there is no memory for it */
-			busy++;
-		} else if (err) {
+		EXPECT_GT(read_node(1, "stored_pages"), 0);
+		if (err) {
 			EXPECT_EQ(err, -ENOMEM);
 			failed++;
-		} else {
-			ASSERT_EQ(write_sim(1, "registered", 0), 0);
 		}
 	}
-	TH_LOG("%d allocations failed, %d times it was not registered", nth / step - 1,
-	       failed);
-	EXPECT_LT(nth, MAX_NTH);
-	EXPECT_GT(failed, 10);
-	EXPECT_LE(busy, 1);
-	EXPECT_EQ(write_sim(1, "registered", 1), 0);
+	TH_LOG("%d allocations failed", failed);
+	EXPECT_EQ(err, 0);
+	EXPECT_GT(failed, 2);
+	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
+	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 27), nr);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
 /* To give up a node likewise: one round without memory for a page is no reason. */
