@@ -92,7 +92,7 @@ static void cram_work(struct work_struct *work)
 	switch (READ_ONCE(node->state)) {
 	case CRAM_ONLINE:
 		/* What is yet to be trimmed may be room enough */
-		if (cram_trim(node))
+		if (cram_trim(node) || cram_is_overfull(node))
 			cram_make_room(node);
 		break;
 	case CRAM_ORPHAN:

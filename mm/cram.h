@@ -150,6 +150,7 @@ int cram_refresh(struct cram_node *node);
 void cram_get_usage(struct cram_node *node, struct cram_usage *usage);
 unsigned int cram_mean_size(struct cram_node *node);
 unsigned long cram_room_pages(struct cram_node *node);
+bool cram_is_overfull(struct cram_node *node);
 void cram_make_room(struct cram_node *node);
 void cram_close(struct cram_node *node);
 void cram_open(struct cram_node *node);

@@ -365,6 +365,21 @@ void cram_open(struct cram_node *node)
 	spin_unlock(&node->lock);
 }
 
+/* Bytes of what is stored: at the most, but for what is free and not trimmed. */
+static u64 cram_stored_bound(struct cram_node *node)
+{
+	if (node->compresses)
+		return READ_ONCE(node->bound);
+
+	return (u64)cram_used_pages(node) << PAGE_SHIFT;
+}
+
+/* Can no trimming make room enough, as what is stored takes more by itself? */
+bool cram_is_overfull(struct cram_node *node)
+{
+	return !node->compresses && cram_stored_bound(node) > cram_mark(node, node->high);
+}
+
 /*
  * How many pages have to go elsewhere until there is one page of room below the low
  * watermark?
@@ -372,7 +387,7 @@ void cram_open(struct cram_node *node)
 static unsigned long __cram_excess(struct cram_node *node)
 {
 	unsigned long used = cram_used_pages(node) + 1, nr = node->wanted, most;
-	u64 bound = cram_bound(node) + PAGE_SIZE, mark = cram_mark(node, node->low);
+	u64 bound = cram_stored_bound(node) + PAGE_SIZE, mark = cram_mark(node, node->low);
 
 	/* It is not for those who have been there that there is no room */
 	if (!atomic_long_read(&node->stored))

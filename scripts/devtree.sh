@@ -9,7 +9,10 @@
 . "$top/scripts/series.sh"
 
 dir=$(realpath -m "${TREE:-$build/tree}")
-[ ! -e "$dir" ] || wrong "$dir exists; bring it back with make refresh, then remove it"
+if git -C "$dir" rev-parse -q --verify 'base^{commit}' >/dev/null 2>&1; then
+	wrong "$dir exists; bring it back with make refresh, then remove it"
+fi
+[ ! -e "$dir" ] || wrong "$dir is no working tree; choose another TREE"
 [ -d "${dir%/*}" ] || wrong "${dir%/*}, where the tree would be, is no directory"
 lock_build
 "$top/scripts/packages.sh" build

@@ -54,7 +54,9 @@ flavor=$1 job=$2
 [ "$job" = shell ] || [ -f "$top/scripts/guest/$job.sh" ] ||
 	wrong "$job is no job: $(cd "$top/scripts/guest" && printf '%s ' *.sh | sed 's/\.sh//g')shell"
 [ -f "$build/$flavor/arch/x86/boot/bzImage" ] ||
-	wrong "no kernel of FLAVOR=$flavor is there, see make kernel; flavours: $(flavors | paste -sd ' ')"
+	wrong "no kernel of FLAVOR=$flavor is there, see scripts/prepare.sh; flavours: $(flavors | paste -sd ' ')"
+[ -f "$build/initramfs.cpio" ] || wrong "no files for guests are there, see scripts/prepare.sh"
+[ "$job" != shell ] || [ -t 0 ] || wrong "the shell is for a terminal"
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
 trap 'end_machine; rm -rf "$dir"' EXIT

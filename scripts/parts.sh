@@ -103,6 +103,8 @@ run_parts()
 	mkdir -p "$build/parts"
 	trap 'end_parts; exit 130' INT
 	trap 'end_parts; exit 143' TERM HUP
+	# Nobody reads any more
+	trap 'end_parts; exit 141' PIPE
 	while :; do
 		for name in "${parts[@]}"; do
 			[ "${#part_pid[@]}" -lt "$slots" ] || break
@@ -115,7 +117,7 @@ run_parts()
 			[ "${part_pid[$name]}" != "$pid" ] || { part_ended "$name" $rc; break; }
 		done
 	done
-	trap - INT TERM HUP
+	trap - INT TERM HUP PIPE
 
 	for name in "${parts[@]}"; do
 		[ "${part_state[$name]:-}" = failed ] || continue

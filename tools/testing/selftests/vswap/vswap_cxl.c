@@ -183,6 +183,7 @@ VSWAP_TEST(vswap_cxl, capacity)
 	snprintf(text, sizeof(text), "%ld", room / 2 * (long)page_size);
 	ASSERT_EQ(write_node(self->node, "capacity_bytes", text), 0);
 	EXPECT_LE(wait_node(self->node, "stored_pages", room / 2), room / 2);
+	EXPECT_LE(read_usage(self->node, "used_bytes"), room / 2 * (long)page_size);
 	EXPECT_EQ(check_region(p, NR, PATTERN_WORD, 2), NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
