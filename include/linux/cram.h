@@ -58,9 +58,10 @@ struct cram_usage {
  * @trim: What is in @ranges, whole pages, is not needed any more: have the device
  *	discard it. Nothing is stored there before this returns 0; after an error
  *	it is called again, later. That there is more room then should be known to
- *	@get_usage within a second, lest more is moved elsewhere than has to be. One call at a time, up to %CRAM_TRIM_RANGES, and
- *	not while memory is reclaimed. When a node is registered it is called for
- *	all of it. Without this, pages are overwritten with zeroes.
+ *	@get_usage within a second, lest more is moved elsewhere than has to be.
+ *	One call at a time, up to %CRAM_TRIM_RANGES, and not while memory is
+ *	reclaimed. When a device is registered it is called for all of it. Without
+ *	this, pages are overwritten with zeroes.
  */
 struct cram_ops {
 	struct module *owner;
