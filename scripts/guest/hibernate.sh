@@ -43,7 +43,7 @@ sim="start=0x18000000 size=0x1000000 nid=0"
 # shellcheck disable=SC2086
 insmod /tests/cram_sim.ko $sim || exit 1
 echo disk 2>/tmp/refused >/sys/power/state && exit 1
-grep -q busy /tmp/refused && rmmod cram_sim
+grep -q busy /tmp/refused && echo 0 >/sys/kernel/debug/cram_sim/1/registered && rmmod cram_sim
 refused=$?
 
 echo "TAP version 13"
