@@ -56,6 +56,15 @@ static void on_alarm(int sig)
 {
 }
 
+/* Have the driver leave with no room for what is on the device. */
+static int make_orphan(const char *cgroup)
+{
+	int err = cgroup_no_room(cgroup);
+
+	err = err ?: write_file(ZSWAP_PARAM "max_pool_percent", "0");
+	return err ?: write_sim(1, "registered", 0);
+}
+
 /* The device goes while pages are on it; what was lost there stays lost. */
 VSWAP_TEST(vswap_cram_leave, evacuate)
 {
@@ -141,9 +150,7 @@ VSWAP_TEST(vswap_cram_leave, no_room)
 	fill_region(p, nr, PATTERN_QUARTER, 14);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
-	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
-	EXPECT_EQ(write_sim(1, "registered", 0), -EBUSY);
+	ASSERT_EQ(make_orphan(self->cgroup), -EBUSY);
 	EXPECT_TRUE(node_is(1, "orphan"));
 	EXPECT_GT(read_node(1, "stored_pages"), 0);
 	EXPECT_FALSE(tier_has(9, 9, 1));
@@ -184,9 +191,7 @@ VSWAP_TEST(vswap_cram_leave, orphan)
 		fill_region(p, nr, PATTERN_QUARTER, 22);
 		ASSERT_EQ(swap_out(p, nr), nr);
 		EXPECT_GE(read_node(1, "stored_pages"), nr);
-		ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
-		EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
-		EXPECT_EQ(write_sim(1, "registered", 0), -EBUSY);
+		ASSERT_EQ(make_orphan(self->cgroup), -EBUSY);
 		EXPECT_TRUE(node_is(1, "orphan"));
 		if (freed)
 			munmap(p, nr * page_size);
@@ -244,9 +249,7 @@ VSWAP_TEST(vswap_cram_leave, orphan_gone)
 	ASSERT_EQ(write_node(1, "verify", "0"), 0);
 	fill_region(p, nr, PATTERN_QUARTER, 25);
 	ASSERT_EQ(swap_out(p, nr), nr);
-	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
-	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
-	EXPECT_EQ(write_sim(1, "registered", 0), -EBUSY);
+	ASSERT_EQ(make_orphan(self->cgroup), -EBUSY);
 	EXPECT_GT(read_node(1, "stored_pages"), 0);
 	ASSERT_EQ(write_sim(1, "gone", 1), 0);
 	EXPECT_TRUE(node_is(1, "gone"));
@@ -330,9 +333,7 @@ VSWAP_TEST(vswap_cram_leave, adopt_fails)
 		SKIP(return, "%s", why);
 	fill_region(p, nr, PATTERN_QUARTER, 27);
 	ASSERT_EQ(swap_out(p, nr), nr);
-	ASSERT_EQ(cgroup_no_room(self->cgroup), 0);
-	EXPECT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "0"), 0);
-	ASSERT_EQ(write_sim(1, "registered", 0), -EBUSY);
+	ASSERT_EQ(make_orphan(self->cgroup), -EBUSY);
 	for (nth = 1; err && nth < MAX_NTH; nth++) {
 		fail_arm(nth);
 		err = write_sim(1, "registered", 1);
