@@ -61,7 +61,9 @@ pack()
 	cp "$top/scripts/guest/init" "$root/init"
 	cp "$top"/scripts/guest/*.sh "$root/bin/"
 	mkdir -p "$root/tests/vswap" "$root/tests/cgroup"
+	# Files take memory of the guest, and some jobs fill all there is
 	find "$out/vswap" -maxdepth 1 -type f -perm -u+x -exec cp {} "$root/tests/vswap/" \;
+	find "$root/tests/vswap" -type f -exec strip {} +
 	cp "$tests"/vswap/*.sh "$root/tests/vswap/"
 	cp "$out/cgroup/test_zswap" "$root/tests/cgroup/"
 	chmod -R +x "$root/tests" "$root/bin" "$root/init"
