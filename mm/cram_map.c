@@ -104,6 +104,7 @@ int cram_map(struct cram_node *node)
 		cram_index_page(node, i)->zone_device_data = &node->direct;
 		cond_resched();
 	}
+	mt_get_kind(node->direct.kind);
 	return 0;
 
 free:
@@ -120,6 +121,7 @@ void cram_unmap(struct cram_node *node)
 	if (!node->pgmap)
 		return;
 
+	mt_put_kind(node->direct.kind);
 	memunmap_pages(node->pgmap);
 	kfree(node->pgmap);
 	node->pgmap = NULL;

@@ -44,9 +44,9 @@ enum vswap_backed {
 
 /* Numbers of zswap entries, for mm/vswap_validate.c */
 struct zswap_counts {
-	unsigned long stored;
+	unsigned long stored;		/* compressed */
 	unsigned long incompressible;	/* of these */
-	unsigned long direct;		/* of these, on compressed RAM */
+	unsigned long direct;		/* besides them, on compressed RAM */
 };
 
 #ifdef CONFIG_ZSWAP

@@ -408,7 +408,7 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
 	if (vswap_gave_up(memcg, nid))
 		return 0;
 
-	return mem_cgroup_zswap_headroom(memcg, zswap_headroom_pages());
+	return zswap_headroom_pages(memcg);
 }
 
 /**
@@ -524,7 +524,7 @@ void vswap_oom_victim_gone(struct task_struct *victim)
  */
 unsigned long vswap_free_pages(void)
 {
-	return vswap_usable() ? zswap_headroom_pages() : 0;
+	return vswap_usable() ? zswap_headroom_pages(NULL) : 0;
 }
 EXPORT_SYMBOL_GPL(vswap_free_pages);
 

@@ -520,7 +520,7 @@ static void vswap_test_zswap(struct kunit *test)
 	for (int i = 0; i < 2; i++) {
 		folios[i] = vswap_test_folio(test, 0);
 		folio_zero_range(folios[i], 0, PAGE_SIZE);
-		KUNIT_ASSERT_TRUE(test, zswap_store(folios[i]));
+		KUNIT_ASSERT_EQ(test, zswap_store(folios[i]), 0);
 		folio_unlock(folios[i]);
 		words[i] = vswap_get_backing_words(folios[i]->swap);
 		word[i] = atomic_long_read(words[i]);
