@@ -60,9 +60,6 @@ VSWAP_TEST(vswap_cram, nearest_first)
 	EXPECT_GE(read_node(1, "stored_pages"), NR);
 	EXPECT_EQ(read_node(2, "stored_pages"), 0);
 	EXPECT_LE(read_num(ZSWAP_DEBUG "pool_total_size"), 1 << 20);
-	/* Charged is what the device says */
-	EXPECT_GE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size / 5);
-	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size / 2);
 	ASSERT_EQ(write_sim(1, "refuse", 1), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 1), NR);
 	EXPECT_LE(direct_pages(), OWN_PAGES);
@@ -286,7 +283,8 @@ VSWAP_TEST(vswap_cram, evict_nowhere)
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
 	EXPECT_LE(wait_node(1, "used_bytes", used * 9 / 20), used * 9 / 20);
-	EXPECT_GE(disk_used(&self->disk), NR / 2);
+	/* What is in use may have been this program's, which it has read back since */
+	EXPECT_GE(disk_used(&self->disk), NR / 2 - OWN_PAGES);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 16), NR);
 	ASSERT_EQ(disk_off(&self->disk), 0);
 
@@ -427,53 +425,6 @@ VSWAP_TEST(vswap_cram, poison_recompress)
 
 	poison_evicted(_metadata, self->slots);
 	EXPECT_GE(read_num(ZSWAP_DEBUG "recompressed_pages"), moved + NR - 16);
-}
-
-/* The limits of a cgroup hold. */
-VSWAP_TEST(vswap_cram, memcg)
-{
-	char *p = map_region(NR, false);
-	long current;
-
-	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
-	ASSERT_EQ(disk_on(&self->disk, 10), 0);
-
-	/* None for zswap: all of it to the disk */
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "0"), 0);
-	fill_region(p, NR, PATTERN_QUARTER, 8);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(direct_pages(), 0);
-	EXPECT_GE(disk_used(&self->disk), NR);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
-	munmap(p, NR * page_size);
-
-	/* Some: the first ones make room for the others */
-	p = map_region(NR, false);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "256K"), 0);
-	fill_region(p, NR, PATTERN_QUARTER, 9);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_GT(direct_pages(), 0);
-	current = cgroup_read(self->cgroup, "memory.zswap.current");
-	EXPECT_GT(current, 0);
-	EXPECT_LE(current, (256 << 10) + (long)page_size);
-	EXPECT_GE(cgroup_read(self->cgroup, "memory.swap.current"),
-		  (NR - direct_pages()) * (long)page_size);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 9), NR);
-	munmap(p, NR * page_size);
-
-	/* A device that does not say what a page takes: the mean is charged */
-	p = map_region(NR, false);
-	ASSERT_EQ(cgroup_write(self->cgroup, "memory.zswap.max", "max"), 0);
-	ASSERT_EQ(write_sim(1, "silent", 1), 0);
-	fill_region(p, NR, PATTERN_QUARTER, 10);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_GE(direct_pages(), NR);
-	EXPECT_GE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size / 5);
-	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), NR * page_size * 3 / 4);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 10), NR);
-	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-	EXPECT_LE(cgroup_read(self->cgroup, "memory.zswap.current"), OWN_PAGES * page_size);
 }
 
 TEST_HARNESS_MAIN

@@ -302,7 +302,8 @@ VSWAP_TEST(vswap_cram_leave, register_fails)
 	for (nth = 1; err != -EBUSY && nth < MAX_NTH; nth++) {
 		fail_arm(nth);
 		err = write_sim(1, "registered", 1);
-		ASSERT_TRUE(fail_done());
+		ASSERT_TRUE(fail_done())
+			TH_LOG("allocation %d, error %d", nth, err);
 		if (!err) {
 			/* It could do without */
 			ASSERT_EQ(write_sim(1, "registered", 0), 0);
