@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Test compressed RAM in guests of its own: on simulated devices, for which a part of
 # the guest's memory is left out, on the memory of an emulated CXL device, before zswap
-# is on, and with two NUMA nodes.
+# is on, with two NUMA nodes, and, with VSWAP_ALL, on a device of a million pages.
 # usage: cram.sh [-t SECONDS] [FLAVOR]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -31,4 +31,10 @@ rc=0
 "$top/scripts/guest.sh" -n -e "$sim" -m 1G -t "$limit" \
 	-a "zswap=off only=vswap_[en][au]* $memory" \
 	"$flavor" kselftest || rc=$?
+# KASAN would take an eighth as much of the guest's memory
+if [ -n "${VSWAP_ALL:-}" ] && ! grep -q '^CONFIG_KASAN=y' "$build/$flavor/.config"; then
+	"$top/scripts/guest.sh" -e "$sim" -m 6G -t "$limit" \
+		-a "only=vswap_big memmap=4G\$0x100000000 cram_big=0x100000000" \
+		"$flavor" kselftest || rc=$?
+fi
 exit $rc

@@ -2,20 +2,21 @@
 /*
  * A memory device that compresses by itself, simulated: for tests.
  *
- * Takes ranges of memory that nobody uses (memmap= on the kernel command line) and
+ * Takes regions of memory that nobody uses (memmap= on the kernel command line) and
  * hands each to a node as compressed RAM. A device says that it has less room than
  * its range, and what a page takes of that room is found out by compressing it, when
  * the device gets to it. A page for which there is no room then is lost. What is
  * freed takes room until it is trimmed. The device counts for itself, and whether
  * the kernel has kept to the rules: see violations.
  *
- * Module parameters, one value for each device but the last two:
- *	start=ADDRESS,...	of the ranges, in bytes
- *	size=BYTES,...		of the ranges
+ * Module parameters, one value for each device but the last three:
+ *	start=ADDRESS,...	of the regions, in bytes
+ *	size=BYTES,...		of the regions
  *	nid=NODE,...		the nodes
  *	adistance=N,...		their abstract distances
- *	ratio=N			times that the range is larger than the room
+ *	ratio=N			times that the region is larger than the room
  *	stale=PERCENT		of the room that an earlier kernel has left in use
+ *	hole=BYTES		in the middle of each region, so that it is two ranges
  *
  * Files in debugfs, in cram_sim/N for the N-th device, from 1 on:
  *	capacity_bytes		the room, may be changed; an interrupt tells of that
@@ -61,13 +62,14 @@
 static ulong start[CRAM_SIM_MAX], size[CRAM_SIM_MAX];
 static int nid[CRAM_SIM_MAX], adistance[CRAM_SIM_MAX];
 static int nr_start, nr_size, nr_nid, nr_adistance;
-static uint ratio = 4, stale;
+static uint ratio = 4, stale, hole;
 module_param_array(start, ulong, &nr_start, 0444);
 module_param_array(size, ulong, &nr_size, 0444);
 module_param_array(nid, int, &nr_nid, 0444);
 module_param_array(adistance, int, &nr_adistance, 0444);
 module_param(ratio, uint, 0444);
 module_param(stale, uint, 0444);
+module_param(hole, uint, 0444);
 
 enum cram_sim_state {
 	SIM_DIRTY,	/* an earlier kernel's, or not in use any more */
@@ -87,15 +89,16 @@ struct cram_sim {
 	struct mutex mutex;		/* for the node to be there, or not any more */
 	struct cram_node *node;
 	struct cram_sim_driver *driver;
-	struct range range;
-	int nid;
+	struct range ranges[2];
+	int nr_ranges, nid;
 	struct irq_work interrupt;
 	spinlock_t lock;		/* for what is in use, and the pages */
 	u64 capacity, used;
 	u32 delay_us, lag_pages, drop, refuse, trim_ms, trim_fail;
 	bool silent, usage_fail, stop, gone, glitch;
 	u64 lost_writes, violations, trims;
-	unsigned long nr_pages, nr_queued;
+	unsigned long nr_pages;		/* those of the hole, too */
+	unsigned long nr_queued;
 	struct list_head queue;
 	struct cram_sim_page *pages;
 	void *work, *out;		/* of LZ4, under lock */
@@ -118,12 +121,12 @@ static struct cram_sim *sim_of(void *priv)
 
 static struct cram_sim_page *sim_page(struct cram_sim *sim, struct page *page)
 {
-	return &sim->pages[page_to_pfn(page) - PHYS_PFN(sim->range.start)];
+	return &sim->pages[page_to_pfn(page) - PHYS_PFN(sim->ranges[0].start)];
 }
 
 static struct page *sim_page_of(struct cram_sim *sim, struct cram_sim_page *p)
 {
-	return pfn_to_page(PHYS_PFN(sim->range.start) + (p - sim->pages));
+	return pfn_to_page(PHYS_PFN(sim->ranges[0].start) + (p - sim->pages));
 }
 
 static void sim_poison(struct cram_sim *sim, struct cram_sim_page *p)
@@ -366,10 +369,19 @@ static int sim_stop_set(void *data, u64 stop)
 DEFINE_DEBUGFS_ATTRIBUTE(sim_stop_fops, NULL, sim_stop_set, "%llu\n");
 
 /* What is there, for who reads it nevertheless, is what a bus answers for nobody. */
+static void sim_answer_nobody(const struct range *range)
+{
+	struct dev_pagemap *pgmap = get_dev_pagemap(PHYS_PFN(range->start));
+
+	if (pgmap) {
+		memset(__va(range->start), 0xff, range_len(range));
+		put_dev_pagemap(pgmap);
+	}
+}
+
 static int sim_gone_set(void *data, u64 gone)
 {
 	struct cram_sim *sim = data;
-	struct dev_pagemap *pgmap;
 
 	guard(mutex)(&sim->mutex);
 	if (sim->gone || !gone)
@@ -377,12 +389,10 @@ static int sim_gone_set(void *data, u64 gone)
 	sim->gone = true;
 	if (sim->node)
 		cram_set_gone(sim->node);
-	else
-		cram_set_gone_range(&sim->range);
-	pgmap = get_dev_pagemap(PHYS_PFN(sim->range.start));
-	if (pgmap) {
-		memset(__va(sim->range.start), 0xff, range_len(&sim->range));
-		put_dev_pagemap(pgmap);
+	for (int i = 0; i < sim->nr_ranges; i++) {
+		if (!sim->node)
+			cram_set_gone_range(&sim->ranges[i]);
+		sim_answer_nobody(&sim->ranges[i]);
 	}
 	return 0;
 }
@@ -423,7 +433,8 @@ static int sim_register(struct cram_sim *sim)
 	if (!driver)
 		return -ENOMEM;
 	driver->sim = sim;
-	node = cram_register(sim->nid, "cram_sim", &sim->range, 1, &cram_sim_ops, driver);
+	node = cram_register(sim->nid, "cram_sim", sim->ranges, sim->nr_ranges,
+			     &cram_sim_ops, driver);
 	if (IS_ERR(node)) {
 		kfree(driver);
 		return PTR_ERR(node);
@@ -503,14 +514,37 @@ static void sim_free(struct cram_sim *sim)
 	kfree(sim);
 }
 
+/* What an earlier kernel has left: it can't be compressed, and is in front. */
+static void sim_fill_stale(struct cram_sim *sim)
+{
+	u64 bytes = div_u64(sim->capacity * stale, 100);
+
+	for (int i = 0; i < sim->nr_ranges; i++) {
+		unsigned long pfn = PHYS_PFN(sim->ranges[i].start);
+
+		for (; pfn <= PHYS_PFN(sim->ranges[i].end); pfn++) {
+			if (sim->used + PAGE_SIZE > bytes)
+				return;
+			sim->pages[pfn - PHYS_PFN(sim->ranges[0].start)].bytes = PAGE_SIZE;
+			sim->used += PAGE_SIZE;
+		}
+	}
+}
+
 static struct cram_sim *sim_alloc(int i)
 {
 	struct cram_sim *sim = kzalloc_obj(*sim);
 
 	if (!sim)
 		return NULL;
-	sim->range.start = start[i];
-	sim->range.end = start[i] + size[i] - 1;
+	sim->ranges[0] = DEFINE_RANGE(start[i], start[i] + size[i] - 1);
+	sim->nr_ranges = 1;
+	if (hole) {
+		sim->ranges[0].end = start[i] + size[i] / 2 - 1;
+		sim->ranges[1] = DEFINE_RANGE(sim->ranges[0].end + 1 + hole,
+					      start[i] + size[i] - 1);
+		sim->nr_ranges = 2;
+	}
 	sim->nid = nid[i];
 	sim->nr_pages = size[i] >> PAGE_SHIFT;
 	sim->capacity = div_u64(size[i], ratio);
@@ -525,14 +559,9 @@ static struct cram_sim *sim_alloc(int i)
 		sim_free(sim);
 		return NULL;
 	}
-	/* What an earlier kernel has left: it can't be compressed, and is in front */
-	for (unsigned long n = 0; n < sim->nr_pages; n++) {
+	for (unsigned long n = 0; n < sim->nr_pages; n++)
 		INIT_LIST_HEAD(&sim->pages[n].queue);
-		if (sim->used + PAGE_SIZE <= div_u64(sim->capacity * stale, 100)) {
-			sim->pages[n].bytes = PAGE_SIZE;
-			sim->used += PAGE_SIZE;
-		}
-	}
+	sim_fill_stale(sim);
 	return sim;
 }
 

@@ -59,24 +59,29 @@ static inline const char *sim_missing(void)
 	return NULL;
 }
 
+static inline int sim_insert(const char *params)
+{
+	int fd = open(SIM_MODULE, O_RDONLY), err;
+
+	if (fd < 0)
+		return -errno;
+	err = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
 /* Load the module, for devices of two nodes and so many bytes, with @more parameters. */
 static inline int sim_load_with(int near, int far, unsigned long bytes, const char *more)
 {
 	unsigned long start[2];
 	char params[256];
-	int fd, err;
 
 	if (!sim_memory(start))
 		return -ENODEV;
-	fd = open(SIM_MODULE, O_RDONLY);
-	if (fd < 0)
-		return -errno;
 	snprintf(params, sizeof(params),
 		 "start=%lu,%lu size=%lu,%lu nid=%d,%d adistance=1200,1800 %s",
 		 start[0], start[1], bytes, bytes, near, far, more);
-	err = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
-	close(fd);
-	return err;
+	return sim_insert(params);
 }
 
 static inline int sim_load(int near, int far)

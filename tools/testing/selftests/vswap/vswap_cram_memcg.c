@@ -231,7 +231,8 @@ VSWAP_TEST(vswap_cram_memcg, limit_device)
 VSWAP_TEST(vswap_cram_memcg, zswap_limit)
 {
 	const long bytes = NR * page_size;
-	char *p;
+	long written;
+	char *p, *q;
 
 	EXPECT_EQ(cgroup_write(self->child[0], "memory.zswap.max", "256K"), 0);
 	p = fill_and_swap_out(NR, PATTERN_QUARTER, 7);
@@ -250,13 +251,22 @@ VSWAP_TEST(vswap_cram_memcg, zswap_limit)
 	EXPECT_LE(cgroup_read(self->child[0], "memory.zswap.current"),
 		  LIMIT + (long)page_size);
 	EXPECT_LE(stat_of(self->child[0], "zswapped"), bytes / 2);
-	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
-	munmap(p, bytes);
 
-	/* Neither: all of it to the disk */
+	/* For what does not go there nothing has to leave it, although it could */
 	ASSERT_EQ(write_sim(1, "refuse", 0), 0);
 	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * NR), NULL);
 	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	written = vm_events("zswpwb");
+	q = fill_and_swap_out(NR, PATTERN_QUARTER, 12);
+	ASSERT_NE(q, NULL);
+	EXPECT_GE(stat_of(self->child[0], "cram_stored"), bytes);
+	EXPECT_EQ(vm_events("zswpwb"), written);
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 8), NR);
+	EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 12), NR);
+	munmap(p, bytes);
+	munmap(q, bytes);
+
+	/* Neither: all of it to the disk */
 	EXPECT_EQ(cgroup_write(self->child[0], "memory.zswap.max", "0"), 0);
 	p = fill_and_swap_out(NR, PATTERN_QUARTER, 9);
 	ASSERT_NE(p, NULL);

@@ -374,4 +374,43 @@ VSWAP_TEST(vswap_cram_room, glitch)
 	munmap(p, NR * page_size);
 }
 
+/* Memory with a hole is one device: pages on either side are used, and lost, and free. */
+VSWAP_TEST(vswap_cram_room, ranges)
+{
+	const unsigned long bytes = 16 << 20, hole = 2 << 20;
+	const size_t nr = 3000;
+	char *p;
+
+	/* What is there is nothing else */
+	ASSERT_EQ(mlockall(MCL_CURRENT), 0);
+	ASSERT_EQ(sim_load_with(1, 2, bytes, "ratio=1 stale=100 hole=2097152"), 0);
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	EXPECT_EQ(read_node(1, "advertised_bytes"), bytes - hole);
+	ASSERT_EQ(sim_wait_blank(1, bytes - hole), 0);
+	EXPECT_EQ(read_sim(1, "used_bytes"), 0);
+	p = map_region(nr, false);
+	fill_region(p, nr, PATTERN_QUARTER, 30);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(read_node(1, "stored_pages"), nr);
+	/* The first one, and one behind the hole */
+	ASSERT_EQ(write_sim(1, "poison", 0), 0);
+	ASSERT_EQ(write_sim(1, "poison", 2500), 0);
+	EXPECT_EQ(count_failed(p, nr, PATTERN_QUARTER, 30), 2);
+	munmap(p, nr * page_size);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+	EXPECT_EQ(read_node(1, "poisoned"), 2);
+	EXPECT_LE(wait_node(1, "stored_pages", 0), 0);
+
+	/* Once more, with what is left, and it leaves with that */
+	p = map_region(nr, false);
+	fill_region(p, nr, PATTERN_QUARTER, 31);
+	ASSERT_EQ(swap_out(p, nr), nr);
+	EXPECT_EQ(read_node(1, "stored_pages"), nr);
+	ASSERT_EQ(write_sim(1, "registered", 0), 0);
+	EXPECT_TRUE(wait_gone(1));
+	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 31), nr);
+	munmap(p, nr * page_size);
+	ASSERT_EQ(munlockall(), 0);
+}
+
 TEST_HARNESS_MAIN
