@@ -21,6 +21,13 @@ kmake()
 	make -C "$src" O="$out" "${compilers[@]}" -j"$jobs" "$@"
 }
 
+# The lines of fragments, of those on the same symbol the last one
+last_words()
+{
+	cat "$@" | tac | awk '/CONFIG_/ { name = $0; sub(/^# /, "", name); sub(/[ =].*/, "", name)
+		if (!seen[name]++) print }'
+}
+
 # Each symbol of the fragments has to be what they say: Kconfig drops silently
 # what has an unmet dependency.
 check_config()
@@ -37,7 +44,7 @@ check_config()
 		*) continue ;;
 		esac
 		! grep -q "^$name=" "$out/.config" || { echo "not taken: $line"; rc=1; }
-	done < <(cat "$@")
+	done < <(last_words "$@")
 	return $rc
 }
 
