@@ -18,7 +18,7 @@
 /* What tests set there; nothing fails by probability while the others are put back */
 static const char * const fault_knobs[] = {
 	"probability", "task-filter", "times", "interval", "require-start", "require-end",
-	"verbose", "verbose_ratelimit_interval_ms", "ignore-gfp-wait", "ignore-gfp-highmem",
+	"reject-start", "reject-end", "verbose", "verbose_ratelimit_interval_ms", "ignore-gfp-wait", "ignore-gfp-highmem",
 	"min-order",
 };
 
@@ -67,6 +67,33 @@ static inline void fail_open(void)
 	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
 }
 
+/* Spare what functions of the kernel allocate, and those that they call. */
+static inline int fault_reject(const char *from, const char *to)
+{
+	int err = write_file(FAILSLAB "reject-start", from);
+
+	err = err ?: write_file(FAILSLAB "reject-end", to);
+	err = err ?: write_file(FAIL_PAGE "reject-start", from);
+	return err ?: write_file(FAIL_PAGE "reject-end", to);
+}
+
+static inline int fault_spare(const char *function)
+{
+	char line[256], name[128], address[2][32] = {};
+	FILE *f = fopen("/proc/kallsyms", "r");
+
+	while (f && !address[1][0] && fgets(line, sizeof(line), f)) {
+		char *to = address[!!address[0][0]];
+
+		if (sscanf(line, "%*s %*c %127s", name) == 1 &&
+		    (address[0][0] || !strcmp(name, function)))
+			snprintf(to, sizeof(address[0]), "0x%.16s", line);
+	}
+	if (f)
+		fclose(f);
+	return address[1][0] ? fault_reject(address[0], address[1]) : -ENOENT;
+}
+
 /* Let every allocation of this task fail on request; why not, if that can't be. */
 static inline const char *fault_setup(void)
 {
@@ -79,6 +106,7 @@ static inline const char *fault_setup(void)
 	write_file(FAIL_PAGE "ignore-gfp-wait", "N");
 	write_file(FAIL_PAGE "ignore-gfp-highmem", "N");
 	write_file(FAIL_PAGE "min-order", "0");
+	fault_reject("0", "0");
 	/* The kernel log tells each of these errors from one that is not meant */
 	write_file(FAIL_DECOMPRESS "verbose", "1");
 	write_file(FAIL_DECOMPRESS "verbose_ratelimit_interval_ms", "0");
