@@ -303,7 +303,8 @@ void cram_node_free(struct cram_node *node)
 }
 
 /* What depends on the driver, of a device that nobody stores to. */
-static void cram_set_driver(struct cram_node *node, const struct cram_ops *ops, void *priv)
+static void cram_set_driver(struct cram_node *node, u64 capacity,
+			    const struct cram_ops *ops, void *priv)
 {
 	u64 bytes = (u64)node->nr_pages << PAGE_SHIFT;
 
@@ -313,7 +314,8 @@ static void cram_set_driver(struct cram_node *node, const struct cram_ops *ops, 
 	node->priv = priv;
 	node->compresses = ops && ops->get_usage;
 	spin_lock(&node->lock);
-	node->trims = (ops && (ops->get_usage || ops->trim)) || node->capacity < bytes;
+	node->capacity = capacity;
+	node->trims = (ops && (ops->get_usage || ops->trim)) || capacity < bytes;
 	__cram_pages_renew(node);
 	spin_unlock(&node->lock);
 	cram_room_renew(node);
@@ -482,12 +484,13 @@ static int cram_join(struct cram_node *node)
 	return 0;
 }
 
-static int cram_adopt(struct cram_node *node, const struct cram_ops *ops, void *priv)
+static int cram_adopt(struct cram_node *node, u64 capacity, const struct cram_ops *ops,
+		      void *priv)
 {
 	int err;
 
 	cancel_delayed_work_sync(&node->work);
-	cram_set_driver(node, ops, priv);
+	cram_set_driver(node, capacity, ops, priv);
 	cram_open(node);
 	err = cram_join(node);
 	if (err) {
@@ -516,7 +519,8 @@ static int cram_show(struct cram_node *node)
 	return 0;
 }
 
-static int cram_add(struct cram_node *node, const struct cram_ops *ops, void *priv)
+static int cram_add(struct cram_node *node, u64 capacity, const struct cram_ops *ops,
+		    void *priv)
 {
 	int err;
 
@@ -528,7 +532,7 @@ static int cram_add(struct cram_node *node, const struct cram_ops *ops, void *pr
 	err = cram_map(node);
 	if (err)
 		goto remove;
-	cram_set_driver(node, ops, priv);
+	cram_set_driver(node, capacity, ops, priv);
 	err = cram_join(node);
 	if (err)
 		goto remove;
@@ -558,6 +562,8 @@ static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
  * @name: of the device, for /proc/iomem and messages.
  * @ranges: its memory, whole pages.
  * @nr_ranges: number of ranges.
+ * @capacity: bytes that it can hold for sure, %U64_MAX for all that @ranges are; see
+ *	cram_set_capacity(). Does not matter if the driver says what is in use.
  * @ops: what the driver provides, NULL for nothing.
  * @priv: for the functions of @ops.
  *
@@ -572,7 +578,7 @@ static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
  * and the caller is killed meanwhile.
  */
 struct cram_node *cram_register(int nid, const char *name, const struct range *ranges,
-				int nr_ranges, const struct cram_ops *ops,
+				int nr_ranges, u64 capacity, const struct cram_ops *ops,
 				void *priv)
 {
 	struct cram_node *node;
@@ -592,12 +598,12 @@ struct cram_node *cram_register(int nid, const char *name, const struct range *r
 			break;
 		node = cram_find_orphan(nid, ranges, nr_ranges);
 		if (node) {
-			err = cram_adopt(node, ops, priv);
+			err = cram_adopt(node, capacity, ops, priv);
 		} else {
 			err = -ENOMEM;
 			node = cram_node_alloc(nid, name, ranges, nr_ranges);
 			if (node)
-				err = cram_add(node, ops, priv);
+				err = cram_add(node, capacity, ops, priv);
 		}
 	} while (err == -EBUSY && cram_is_leaving(ranges, nr_ranges));
 	if (err) {

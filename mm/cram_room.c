@@ -599,5 +599,4 @@ void cram_room_init(struct cram_node *node)
 	mutex_init(&node->usage_lock);
 	node->high = CRAM_HIGH;
 	node->low = CRAM_LOW;
-	node->capacity = U64_MAX;
 }

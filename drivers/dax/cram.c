@@ -36,7 +36,7 @@ static int dax_cram_probe(struct dev_dax *dev_dax)
 	struct device *dev = &dev_dax->dev;
 	struct cram_node *node;
 	struct range *ranges;
-	u64 bytes = 0;
+	u64 bytes = 0, capacity = U64_MAX;
 
 	if (dev_dax->target_node < 0) {
 		dev_warn(dev, "rejecting DAX region with invalid node: %d\n",
@@ -51,13 +51,13 @@ static int dax_cram_probe(struct dev_dax *dev_dax)
 		return -ENOMEM;
 	for (int i = 0; i < dev_dax->nr_range; i++)
 		bytes += range_len(&ranges[i]);
+	if (capacity_percent < 100)
+		capacity = div_u64(bytes, 100) * capacity_percent;
 	node = cram_register(dev_dax->target_node, dev_name(dev), ranges,
-			     dev_dax->nr_range, NULL, NULL);
+			     dev_dax->nr_range, capacity, NULL, NULL);
 	kfree(ranges);
 	if (IS_ERR(node))
 		return dev_err_probe(dev, PTR_ERR(node), "memory can't be used\n");
-	if (capacity_percent < 100)
-		cram_set_capacity(node, div_u64(bytes, 100) * capacity_percent);
 
 	dev_set_drvdata(dev, node);
 	return 0;

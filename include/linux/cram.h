@@ -78,7 +78,8 @@ struct cram_ops {
 #ifdef CONFIG_CRAM
 
 struct cram_node *cram_register(int nid, const char *name, const struct range *ranges,
-				int nr_ranges, const struct cram_ops *ops, void *priv);
+				int nr_ranges, u64 capacity, const struct cram_ops *ops,
+				void *priv);
 int cram_unregister(struct cram_node *node);
 void cram_usage_changed(struct cram_node *node);
 void cram_set_stopped(struct cram_node *node, bool stopped);

@@ -433,7 +433,7 @@ static int sim_register(struct cram_sim *sim)
 	if (!driver)
 		return -ENOMEM;
 	driver->sim = sim;
-	node = cram_register(sim->nid, "cram_sim", sim->ranges, sim->nr_ranges,
+	node = cram_register(sim->nid, "cram_sim", sim->ranges, sim->nr_ranges, U64_MAX,
 			     &cram_sim_ops, driver);
 	if (IS_ERR(node)) {
 		kfree(driver);

@@ -114,7 +114,7 @@ static int skeleton_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/* A real one has a node of its own, from a table of the firmware */
 	s->node = cram_register(numa_map_to_online_node(dev_to_node(&pdev->dev)),
-				pci_name(pdev), &range, 1, &skeleton_ops, s);
+				pci_name(pdev), &range, 1, U64_MAX, &skeleton_ops, s);
 	if (IS_ERR(s->node)) {
 		err = PTR_ERR(s->node);
 		goto free_vectors;

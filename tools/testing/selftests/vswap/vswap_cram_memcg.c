@@ -173,7 +173,6 @@ VSWAP_TEST(vswap_cram_memcg, limit)
 
 	EXPECT_EQ(cgroup_write(self->parent, "memory.cram.max", "256K"), 0);
 	EXPECT_EQ(cgroup_write(self->parent, "memory.cram.max", "1x"), -EINVAL);
-	EXPECT_EQ(cgroup_write(self->parent, "memory.cram.max", ""), -EINVAL);
 	EXPECT_EQ(cgroup_read(self->parent, "memory.cram.max"), LIMIT);
 	for (int i = 0; i < 2; i++) {
 		p = fill_and_swap_out(NR, PATTERN_QUARTER, 4);
@@ -224,6 +223,68 @@ VSWAP_TEST(vswap_cram_memcg, limit_device)
 		  stat_of(self->child[0], "zswapped"), bytes);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 6), NR);
 	munmap(p, bytes);
+	EXPECT_LE(wait_slots(self->slots), self->slots);
+}
+
+/*
+ * Huge pages do not get ahead of it, nor do they of memory.zswap.max, and where the limit
+ * is 0 nothing more comes in.
+ */
+VSWAP_TEST(vswap_cram_memcg, limit_huge)
+{
+	const size_t huge = (2UL << 20) / page_size, nr = 12 * huge;
+	const char *limits[] = { "memory.cram.max", "memory.zswap.max" };
+	const char *currents[] = { "memory.cram.current", "memory.zswap.current" };
+	const long most = LIMIT + (long)(huge * page_size) / 2;
+	long stored;
+	char *p;
+
+	if (access(THP "enabled", W_OK))
+		SKIP(return, "no huge pages");
+	write_file(THP "defrag", "madvise");
+	ASSERT_EQ(disk_setup(&self->disk, 0, 4 * nr), NULL);
+	ASSERT_EQ(disk_on(&self->disk, 10), 0);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(cgroup_write(self->child[0], limits[i], "256K"), 0);
+		/* Only zswap then */
+		for (int node = 1; node <= 2; node++)
+			ASSERT_EQ(write_sim(node, "refuse", i), 0);
+		p = map_region(nr, true);
+		for (int round = 0; round < 2; round++) {
+			fill_region(p, nr, PATTERN_QUARTER, 13 + round);
+			EXPECT_GE(stat_of(self->child[0], "anon_thp"),
+				  (long)(nr * page_size) / 2);
+			ASSERT_EQ(swap_out(p, nr), nr);
+			EXPECT_LE(cgroup_read(self->child[0], currents[i]), most);
+			EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 13 + round), nr);
+			munmap(p, nr * page_size);
+			p = map_region(nr, true);
+		}
+		munmap(p, nr * page_size);
+		EXPECT_LE(wait_slots(self->slots), self->slots);
+		EXPECT_EQ(cgroup_write(self->child[0], limits[i], "max"), 0);
+	}
+
+	/* What is there goes, if anything */
+	for (int node = 1; node <= 2; node++)
+		ASSERT_EQ(write_sim(node, "refuse", 0), 0);
+	p = fill_and_swap_out(NR, PATTERN_QUARTER, 15);
+	ASSERT_NE(p, NULL);
+	stored = stat_of(self->child[0], "cram_stored");
+	EXPECT_EQ(stored, NR * (long)page_size);
+	EXPECT_EQ(cgroup_write(self->parent, "memory.cram.max", "0"), 0);
+	for (int i = 0; i < 4; i++) {
+		char *q = fill_and_swap_out(NR, PATTERN_QUARTER, 16 + i);
+		long now = stat_of(self->child[0], "cram_stored");
+
+		ASSERT_NE(q, NULL);
+		EXPECT_LE(now, stored);
+		stored = now;
+		EXPECT_EQ(check_region(q, NR, PATTERN_QUARTER, 16 + i), NR);
+		munmap(q, NR * page_size);
+	}
+	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 15), NR);
+	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
