@@ -89,7 +89,7 @@ VSWAP_TEST(vswap_cxl, writeback)
 	EXPECT_GE(read_node(self->node, "stored_pages"), NR);
 	EXPECT_EQ(disk_used(&self->disk), 0);
 	/* The limit makes those go that are there */
-	zswap_write_back(self->cgroup, NR / 2);
+	limit_write_back(self->cgroup, "memory.cram.max", NR / 2);
 	EXPECT_GE(disk_used(&self->disk), NR / 2);
 	/* From there, not from the swap cache */
 	wait_writeback();

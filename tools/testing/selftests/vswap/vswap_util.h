@@ -663,14 +663,14 @@ static inline size_t poor_pages(void)
 }
 
 /*
- * Have zswap write back until so many slots are on devices: with room for 1 MB,
- * each page that comes makes one leave.
+ * Have written back until so many slots are on devices: with room for 1 MB below a
+ * limit, each page that comes makes one leave.
  */
-static inline void zswap_write_back(const char *cgroup, long slots)
+static inline void limit_write_back(const char *cgroup, const char *limit, long slots)
 {
 	const size_t nr = 128;
 
-	cgroup_write(cgroup, "memory.zswap.max", "1M");
+	cgroup_write(cgroup, limit, "1M");
 	for (int i = 0; i < 100 && vswap_stat("slots_device") < slots; i++) {
 		char *p = map_region(nr, false);
 
@@ -678,7 +678,12 @@ static inline void zswap_write_back(const char *cgroup, long slots)
 		try_swap_out(p, nr);
 		munmap(p, nr * page_size);
 	}
-	cgroup_write(cgroup, "memory.zswap.max", "max");
+	cgroup_write(cgroup, limit, "max");
+}
+
+static inline void zswap_write_back(const char *cgroup, long slots)
+{
+	limit_write_back(cgroup, "memory.zswap.max", slots);
 }
 
 /* Debug kernels in an emulator are slow. */
