@@ -3,11 +3,13 @@
 # Write an apt configuration of our own, which adds Debian's backports to what
 # the machine has without touching the machine's configuration, update its
 # lists once a day, and print its path for APT_CONFIG.
+# usage: apt-config.sh [ARCHITECTURE]	packages of which are to be downloaded
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 lock_cache
-dir=$cache/apt
+architecture=${1:-}
+dir=$cache/apt${architecture:+-$architecture}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
 
@@ -31,6 +33,10 @@ Dir::Cache "$dir/cache";
 Dir::Etc::sourcelist "$dir/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 APT::Sandbox::User "root";
+END
+[ -z "$architecture" ] || cat >>"$dir/apt.conf" <<END
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
 END
 
 if [ -z "$(find "$dir/updated" -mmin -1440 2>/dev/null)" ]; then

@@ -27,7 +27,7 @@ check_number()
 flavors()
 {
 	cd "$top/configs" && grep -l "${1:+^$1=y}" -- *.config |
-		sed -E '/^(guest|uml)\.config$/d; s/\.config$//'
+		sed -E '/^(bisect|guest|uml)\.config$/d; s/\.config$//'
 }
 
 # check_flavor FLAVOR [SYMBOL]

@@ -39,6 +39,19 @@ export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache}
 export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=10G
 # Alike for every make in a directory, which would build the host's programs again
 compilers=(CC="ccache gcc" HOSTCC="ccache gcc")
+
+# set_machine FLAVOR: what its kernel runs on. That is $machine, as the kernel calls the
+# architecture, and all machines but x86 have $cross in front of their tools' names.
+# $image is the kernel in $build/FLAVOR, $initramfs what guests boot from.
+set_machine()
+{
+	machine=x86 cross='' image=arch/x86/boot/bzImage initramfs=$build/initramfs.cpio
+	[ "$1" = arm64 ] || return 0
+	machine=arm64 cross=aarch64-linux-gnu- image=arch/arm64/boot/Image
+	initramfs=$build/initramfs-arm64.cpio
+	compilers=("ARCH=$machine" "CROSS_COMPILE=$cross" CC="ccache ${cross}gcc"
+		HOSTCC="ccache gcc")
+}
 export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=vswap KBUILD_BUILD_HOST=vswap
 export LC_ALL=C
 

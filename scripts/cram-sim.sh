@@ -9,6 +9,7 @@
 [ -z "${PREPARED:-}" ] || exit 0
 flavor=$1
 module=$build/$flavor/cram
+set_machine "$flavor"
 
 build_module()
 {
@@ -18,5 +19,5 @@ build_module()
 }
 
 lock_build
-"$top/scripts/kernel.sh" "$flavor" bzImage modules
+"$top/scripts/kernel.sh" "$flavor" "$(basename "$image")" modules
 step "cram_sim $flavor: build" "$build/log/cram-$flavor.log" build_module

@@ -12,8 +12,9 @@
 # -d DISK_MB	an empty disk
 # -f FILE	a file as a disk; it is kept
 # -e FILE	a file that the guest finds in /tests
-# -x		a CXL host bridge with two windows, for nodes 1 and 2, and a memory device
-# -n		two NUMA nodes, each with half of the memory and of the CPUs
+# -x		a CXL host bridge with two windows, for nodes 1 and 2, and a memory device;
+#		on x86 only
+# -n		two NUMA nodes, each with half of the memory and of the CPUs; on x86 only
 # -i		a nanosecond of the guest is an instruction; for one CPU
 # -o		the guest may go off in the middle of the job
 #
@@ -53,36 +54,59 @@ shift $((OPTIND - 1))
 flavor=$1 job=$2
 [ "$job" = shell ] || [ -f "$top/scripts/guest/$job.sh" ] ||
 	wrong "$job is no job: $(cd "$top/scripts/guest" && printf '%s ' *.sh | sed 's/\.sh//g')shell"
-[ -f "$build/$flavor/arch/x86/boot/bzImage" ] ||
+set_machine "$flavor"
+[ -f "$build/$flavor/$image" ] ||
 	wrong "no kernel of FLAVOR=$flavor is there, see scripts/prepare.sh; flavours: $(flavors | paste -sd ' ')"
-[ -f "$build/initramfs.cpio" ] || wrong "no files for guests are there, see scripts/prepare.sh"
+[ -f "$initramfs" ] || wrong "no files for guests are there, see scripts/prepare.sh"
+[ "$machine" = x86 ] || [ -z "$cxl$numa" ] || wrong "-x and -n are not for FLAVOR=$flavor"
 [ "$job" != shell ] || [ -t 0 ] || wrong "the shell is for a terminal"
 
 dir=$(mktemp -d "$build/guest.XXXXXX")
 trap 'end_machine; rm -rf "$dir"' EXIT
 mkdir -p "$build/log"
 
-initrd=$build/initramfs.cpio
+initrd=$initramfs
 if [ ${#extra[@]} -gt 0 ]; then
 	mkdir "$dir/tests"
 	cp "${extra[@]}" "$dir/tests"
 	initrd=$dir/initramfs.cpio
-	{ cat "$build/initramfs.cpio"
+	{ cat "$initramfs"
 	  cd "$dir" && find tests | cpio -o -H newc -R 0:0 --quiet; } >"$initrd"
 fi
 
-# TCG unless asked otherwise: KVM may be there and still not work. No 5-level
-# page tables: an interrupt while the kernel identifies the CPU, when la57 is
-# unknown for a moment, makes KASAN take the direct map for wild addresses.
-args=(-accel "${VSWAP_ACCEL:-tcg,thread=multi}" -smp "$cpus" -m "$mem"
+# What it is, what kernel and job talk on, and what the kernel is told of it. TCG unless
+# asked otherwise: KVM may be there and still not work.
+if [ "$machine" = arm64 ]; then
+	qemu=qemu-system-aarch64 accel=tcg,thread=multi console=ttyAMA0
+	# There is one serial line
+	job_line=(-device virtio-serial -chardev "file,id=job,path=$dir/job"
+		-device "virtconsole,chardev=job")
+	tell="JOB_LINE=hvc0"
+else
+	qemu=qemu-system-x86_64 accel=${VSWAP_ACCEL:-tcg,thread=multi} console=ttyS0
+	job_line=(-serial "file:$dir/job")
+	# While the clock is still jiffies, the clocksource watchdog waits for another CPU with
+	# interrupts off and so without a timeout. That is for ever if this CPU waits in
+	# stop_machine(), for a better clock to be switched to; seen in boots on a busy host.
+	# Without the HPET there is no watchdog before that; later on it is needed, as a busy
+	# host may also have the TSC calibrated wrong. The timer works, though it may not seem
+	# so when the host has no time for ten ticks.
+	tell="hpet=disable no_timer_check"
+fi
+args=(-accel "$accel" -smp "$cpus" -m "$mem"
 	-no-reboot -nographic -nodefaults "${icount[@]}"
-	-kernel "$build/$flavor/arch/x86/boot/bzImage" -initrd "$initrd")
+	-kernel "$build/$flavor/$image" -initrd "$initrd")
+
+# No 5-level page tables: an interrupt while the kernel identifies the CPU, when la57 is
+# unknown for a moment, makes KASAN take the direct map for wild addresses.
 cpu=max,la57=off
 # Of the instructions for strings, the emulator takes each byte for itself. Where nobody
 # counts instructions, the kernel had better use words.
 [ ${#icount[@]} -gt 0 ] || cpu+=,erms=off,fsrm=off
 cpu=${VSWAP_CPU:-$cpu}
-if [ -n "$numa" ]; then
+if [ "$machine" = arm64 ]; then
+	args+=(-machine "virt,mte=on" -cpu max)
+elif [ -n "$numa" ]; then
 	case $mem in *[0-9]) mem+=M ;; esac
 	half=$(($(numfmt --from=iec "$mem") / 2))
 	args+=(-machine q35 -cpu "$cpu" -smp "$cpus,sockets=2")
@@ -115,16 +139,10 @@ for f in "${files[@]}"; do
 done
 # KUnit tests would run in every boot of a kernel that has them.
 [ "$job" = kunit ] || append="kunit.enable=0 $append"
-# While the clock is still jiffies, the clocksource watchdog waits for another CPU with
-# interrupts off and so without a timeout. That is for ever if this CPU waits in
-# stop_machine(), for a better clock to be switched to; seen in boots on a busy host.
-# Without the HPET there is no watchdog before that; later on it is needed, as a busy
-# host may also have the TSC calibrated wrong. The timer works, though it may not seem so
-# when the host has no time for ten ticks.
-append="hpet=disable no_timer_check console=ttyS0 panic=-1 oops=panic softlockup_panic=0 job=$job $(job_environment) $append"
+append="$tell console=$console panic=-1 oops=panic softlockup_panic=0 job=$job $(job_environment) $append"
 
 if [ "$job" = shell ]; then
-	qemu-system-x86_64 "${args[@]}" -serial mon:stdio -append "$append"
+	"$qemu" "${args[@]}" -serial mon:stdio -append "$append"
 	exit
 fi
 
@@ -133,5 +151,5 @@ log=$build/log/guest-$flavor-$job$(log_suffix "$append").log
 exec 5>>"$log"
 flock -n 5 || log=${log%.log}-$$.log
 
-run_job "$limit" "$log" "$off" qemu-system-x86_64 "${args[@]}" \
-	-serial "file:$log" -serial "file:$dir/job" -append "$append loglevel=7"
+run_job "$limit" "$log" "$off" "$qemu" "${args[@]}" \
+	-serial "file:$log" "${job_line[@]}" -append "$append loglevel=7"

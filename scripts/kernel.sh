@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build the kernel of a flavour: $build/FLAVOR/arch/x86/boot/bzImage
+# Build the kernel of a flavour: $build/FLAVOR/arch/x86/boot/bzImage, or what the
+# architecture has in place of that
 # usage: kernel.sh FLAVOR [make goal...]
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -10,7 +11,11 @@
 flavor=$1
 shift
 check_flavor "$flavor"
-fragment=$top/configs/$flavor.config
+set_machine "$flavor"
+fragments=("$top/configs/guest.config" "$top/configs/$flavor.config")
+# Another machine has the series as the release flavour has it
+[ "$machine" = x86 ] ||
+	fragments=("$top/configs/guest.config" "$top/configs/vswap.config" "${fragments[1]}")
 out=$build/$flavor
 src=$applied
 [ "$flavor" != base ] || src=$(readlink -f "$build/pristine")
@@ -29,7 +34,7 @@ last_words()
 }
 
 # Each symbol of the fragments has to be what they say: Kconfig drops silently
-# what has an unmet dependency.
+# what has an unmet dependency. What two of them say goes by the later one.
 check_config()
 {
 	local line name rc=0
@@ -53,16 +58,16 @@ configure()
 	rm -f "$out/.config"
 	kmake tinyconfig &&
 		"$src/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" \
-			"$top/configs/guest.config" "$fragment" &&
+			"${fragments[@]}" &&
 		kmake olddefconfig &&
-		check_config "$top/configs/guest.config" "$fragment"
+		check_config "${fragments[@]}"
 }
 
 lock_build
-want=$(config_key "$src" "$(cat "$top/configs/guest.config" "$fragment" "$0")")
+want=$(config_key "$src" "$(cat "${fragments[@]}" "$0")" "$("${cross}gcc" --version)")
 if [ "$(cat "$out/config.state" 2>/dev/null)" != "$want" ]; then
 	step "kernel $flavor: configure" "$build/log/config-$flavor.log" \
 		cached_config "$out" "$want" configure
 	echo "$want" >"$out/config.state"
 fi
-step "kernel $flavor: build" "$build/log/kernel-$flavor.log" kmake "${@:-bzImage}"
+step "kernel $flavor: build" "$build/log/kernel-$flavor.log" kmake "${@:-$(basename "$image")}"

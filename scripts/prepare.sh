@@ -16,10 +16,15 @@ for flavor in "$@"; do
 	check_flavor "$flavor"
 done
 lock_build
-"$top/scripts/packages.sh" build ${guest:+guest}
+sets=(build ${guest:+guest})
+for flavor in "$@"; do
+	set_machine "$flavor"
+	[ "$machine" = x86 ] || sets+=("$machine")
+done
+"$top/scripts/packages.sh" "${sets[@]}"
 "$top/scripts/source.sh"
 "$top/scripts/tree.sh"
 for flavor in "$@"; do
 	"$top/scripts/kernel.sh" "$flavor"
+	[ -z "$guest" ] || "$top/scripts/initramfs.sh" "$flavor"
 done
-[ -z "$guest" ] || "$top/scripts/initramfs.sh"

@@ -11,7 +11,7 @@
 . "$top/scripts/parts.sh"
 
 usual="check series off builds uml run kunit zswap memsw hibernate release cram torture debug"
-long="bisect"
+long="bisect mte"
 
 # What takes ten minutes and more on the debug kernel, and what goes the same ways with
 # either kind of LRU, or takes both
@@ -34,14 +34,15 @@ may_be_skipped()
 
 	[ -n "${VSWAP_ALL:-}" ] || with+='|only with VSWAP_ALL=1'
 	case $part in
-	debug-cram | torture*) ;;
+	debug-cram | torture* | mte) ;;
 	cram) with+='|no fault injection' ;;
-	debug*) with+='|no memory is left for it, see cram=' ;;
-	uml) with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'
+	debug*) with+='|no memory is left for it, see cram=|no memory tags' ;;
+	uml) with+='|no memory tags'
+		with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'
 		with+='|no (ext4|KSM|userfaultfd( that moves)?|(transparent )?huge pages|large folios)'
 		with+='|no (tmpfs with huge pages|CPU that can be switched off)' ;;
 	uml-kunit) with='large folios are split before swapping' ;;
-	*) with+='|no memory is left for it, see cram=|no fault injection' ;;
+	*) with+='|no memory is left for it, see cram=|no memory tags|no fault injection' ;;
 	esac
 	echo "$with"
 }
@@ -162,6 +163,7 @@ check_number PARALLEL 1
 lock_build
 sets=(build guest check)
 ! want builds || sets+=(cross)
+! want mte || sets+=(arm64)
 "$top/scripts/packages.sh" "${sets[@]}"
 "$top/scripts/source.sh"
 "$top/scripts/tree.sh"
@@ -176,6 +178,8 @@ release="kernel initramfs"
 add_part kernel-debug "" "$s/cram-sim.sh" debug
 add_part initramfs "" "$s/initramfs.sh"
 add_part kernel "" "$s/cram-sim.sh" vswap
+add_part kernel-arm64 "" "$s/cram-sim.sh" arm64
+add_part initramfs-arm64 "" "$s/initramfs.sh" arm64
 add_part kernel-uml "" nice -n 5 "$s/kunit-uml.sh" build
 
 t debug debug-1 "$debug" guest "kselftests, debug kernel, 1 of 2" 3600 \
@@ -213,6 +217,8 @@ t builds builds "" suite "builds of other configurations" nice -n 5 "$s/builds.s
 t check check "" suite "checks of the series" nice -n 5 "$s/check.sh"
 t off off kernel case_ "build: CONFIG_VSWAP=n" nice -n 5 "$s/off.sh"
 t series series "" case_ "series: the mailable form applies" nice -n 5 "$s/mail.sh" --verify
+t mte mte "kernel-arm64 initramfs-arm64" suite "compressed RAM and memory tags, arm64" \
+	env PREPARED=1 "$s/mte.sh" -t $((scale * 1200))
 t bisect bisect "" suite "each step of the series builds" nice -n 5 "$s/bisect.sh"
 
 echo "TAP version 13"
