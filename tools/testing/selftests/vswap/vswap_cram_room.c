@@ -114,7 +114,8 @@ VSWAP_TEST(vswap_cram_room, lag_counts)
 	/* It has said nothing of any of them */
 	EXPECT_EQ(read_usage(1, "used_bytes"), 0);
 	EXPECT_LE(read_node(1, "stored_pages"), room * 95 / 100);
-	EXPECT_GE(read_node(1, "refused"), nr - room);
+	/* After a second it makes room, for some more */
+	EXPECT_GE(read_node(1, "refused") + read_node(1, "evicted"), nr - room);
 	EXPECT_EQ(check_region(p, nr, PATTERN_WORD, 1), nr);
 
 	/* It has, and they are small */
