@@ -21,6 +21,7 @@
 #define pr_fmt(fmt) "cram: " fmt
 
 #include <linux/highmem.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -134,12 +135,13 @@ static unsigned int cram_size(struct cram_node *node, struct page *page)
 
 	if (node->ops && node->ops->stored_size)
 		size = node->ops->stored_size(node->priv, page);
+	else if (!node->compresses)
+		return PAGE_SIZE;
 	if (size)
 		return size;
 
 	if (!(atomic_long_read(&node->events[CRAM_STORED]) % CRAM_MEAN_PAGES))
 		cram_refresh(node);
-	/* Freeing a page by moving it here has to gain something */
 	return min_t(unsigned int, cram_mean_size(node), CRAM_MAX_SIZE);
 }
 
@@ -225,7 +227,7 @@ static int __cram_store(struct cram_node *node, struct page *from,
 	cram_count(node, CRAM_STORED, 1);
 	copy->page = page;
 	copy->size = cram_size(node, page);
-	if (copy->size > CRAM_MAX_SIZE)
+	if (copy->size > CRAM_MAX_SIZE && ops && ops->stored_size)
 		err = -E2BIG;
 	else if (PageHWPoison(page) || READ_ONCE(node->gone))
 		err = -EAGAIN;
@@ -490,7 +492,8 @@ static int cram_adopt(struct cram_node *node, u64 capacity, const struct cram_op
 	int err;
 
 	cancel_delayed_work_sync(&node->work);
-	cram_set_driver(node, capacity, ops, priv);
+	/* What somebody has found out about it is as true as before */
+	cram_set_driver(node, min(capacity, node->capacity), ops, priv);
 	cram_open(node);
 	err = cram_join(node);
 	if (err) {
@@ -547,9 +550,11 @@ remove:
 
 static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
 {
+	unsigned long align = memremap_compat_align();
+
 	for (int i = 0; i < nr_ranges; i++) {
-		if (!PAGE_ALIGNED(ranges[i].start) ||
-		    !PAGE_ALIGNED(ranges[i].end + 1) || !range_len(&ranges[i]))
+		if (!IS_ALIGNED(ranges[i].start, align) ||
+		    !IS_ALIGNED(ranges[i].end + 1, align) || !range_len(&ranges[i]))
 			return false;
 	}
 
@@ -560,7 +565,8 @@ static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
  * cram_register - Hand over the memory of a device that compresses by itself.
  * @nid: the NUMA node, which may have several of them.
  * @name: of the device, for /proc/iomem and messages.
- * @ranges: its memory, whole pages.
+ * @ranges: its memory, from and to multiples of what memremap_compat_align() returns,
+ *	2 MB mostly.
  * @nr_ranges: number of ranges.
  * @capacity: bytes that it can hold for sure, %U64_MAX for all that @ranges are; see
  *	cram_set_capacity(). Does not matter if the driver says what is in use.
@@ -572,7 +578,7 @@ static bool cram_ranges_valid(const struct range *ranges, int nr_ranges)
  *
  * Context: May sleep, and takes long.
  * Return: The device, until cram_unregister(); -EINVAL if @nid is not possible, or @ranges
- * are none, or not whole pages; -ENODEV if the module of @ops is being unloaded; -EBUSY
+ * are none, or not as said above; -ENODEV if the module of @ops is being unloaded; -EBUSY
  * if the memory is in use, or the system hibernates; -ENOMEM; or another error if it can't
  * be mapped, or its memory tier can't be made; -ERESTARTSYS if it is about to become free,
  * and the caller is killed meanwhile.

@@ -164,7 +164,8 @@ void cram_forget_driver(struct cram_node *node)
  *
  * What is stored there is moved elsewhere: to swap devices, or into memory. If there is
  * no room for it, or a signal is pending, it stays, and so does the memory; it is
- * emptied later. The driver is not called any more when this returns.
+ * emptied later: until then the memory has to be there, powered and decoded, and somebody
+ * has to tell if it is not, see below. The driver is not called any more when this returns.
  *
  * A device that is not there any more is for cram_set_gone() to be told of before, one
  * that vanishes later for cram_set_gone_range().

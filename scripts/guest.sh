@@ -134,8 +134,10 @@ for i in "${!disks[@]}"; do
 	truncate -s "${disks[$i]}M" "$dir/disk$i"
 	files+=("$dir/disk$i")
 done
-for f in "${files[@]}"; do
-	args+=(-drive "file=$f,if=virtio,format=raw,cache=unsafe")
+for i in "${!files[@]}"; do
+	# Another bus may be the first one, for CXL
+	args+=(-drive "file=${files[$i]},if=none,id=disk$i,format=raw,cache=unsafe"
+		-device "virtio-blk-pci,drive=disk$i,bus=pcie.0")
 done
 # KUnit tests would run in every boot of a kernel that has them.
 [ "$job" = kunit ] || append="kunit.enable=0 $append"

@@ -87,6 +87,9 @@ VSWAP_TEST(vswap_cxl, writeback)
 	fill_region(p, NR, PATTERN_RANDOM, 2);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_GE(read_node(self->node, "stored_pages"), NR);
+	/* Nobody knows what the device saves */
+	EXPECT_GE(cgroup_read(self->cgroup, "memory.cram.current"),
+		  NR * (long)page_size * 15 / 16);
 	EXPECT_EQ(disk_used(&self->disk), 0);
 	/* The limit makes those go that are there */
 	limit_write_back(self->cgroup, "memory.cram.max", NR / 2);
@@ -128,7 +131,8 @@ VSWAP_TEST(vswap_cxl, unbind)
 VSWAP_TEST(vswap_cxl, unbind_no_room)
 {
 	const size_t nr = 384;
-	char *p = map_region(nr, false);
+	char *p = map_region(nr, false), text[32];
+	long capacity;
 
 	fill_region(p, nr, PATTERN_RANDOM, 4);
 	ASSERT_EQ(swap_out(p, nr), nr);
@@ -139,8 +143,13 @@ VSWAP_TEST(vswap_cxl, unbind_no_room)
 	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
 	/* Nobody else gets it meanwhile */
 	EXPECT_NE(kmem_on(self->dax), 0);
+	/* What is known of it stays known */
+	capacity = read_node(self->node, "advertised_bytes") / 2;
+	snprintf(text, sizeof(text), "%ld", capacity);
+	EXPECT_EQ(write_node(self->node, "capacity_bytes", text), 0);
 	ASSERT_EQ(dax_bind(self->dax), 0);
 	EXPECT_TRUE(node_is(self->node, "online"));
+	EXPECT_EQ(read_node(self->node, "capacity_bytes"), capacity);
 	EXPECT_GT(read_node(self->node, "stored_pages"), 0);
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.max", "max"), 0);
 	EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 4), nr);
