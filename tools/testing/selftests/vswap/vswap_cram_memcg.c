@@ -259,8 +259,8 @@ VSWAP_TEST(vswap_cram_memcg, limit_device)
 VSWAP_TEST(vswap_cram_memcg, limit_huge)
 {
 	const size_t huge = (2UL << 20) / page_size, nr = 12 * huge;
-	const char *limits[] = { "memory.cram.max", "memory.zswap.max" };
-	const char *currents[] = { "memory.cram.current", "memory.zswap.current" };
+	static const char * const limits[] = { "memory.cram.max", "memory.zswap.max" };
+	static const char * const currents[] = { "memory.cram.current", "memory.zswap.current" };
 	const long most = LIMIT + (long)(huge * page_size) / 2;
 	long stored;
 	char *p;
