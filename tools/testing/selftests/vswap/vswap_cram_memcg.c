@@ -258,7 +258,7 @@ VSWAP_TEST(vswap_cram_memcg, limit_device)
  */
 VSWAP_TEST(vswap_cram_memcg, limit_huge)
 {
-	const size_t huge = (2UL << 20) / page_size, nr = 12 * huge;
+	const size_t huge = (2UL << 20) / page_size, nr = debug_few(12, 6) * huge;
 	static const char * const limits[] = { "memory.cram.max", "memory.zswap.max" };
 	static const char * const currents[] = { "memory.cram.current", "memory.zswap.current" };
 	const long most = LIMIT + (long)(huge * page_size) / 2;
