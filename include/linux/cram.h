@@ -50,7 +50,8 @@ struct cram_usage {
  *	@get_usage says, in @used or @lag.
  * @stored_size: How many bytes @page, which has just been written, really takes,
  *	0 if the device does not say. Then, and without this, the mean of the pages
- *	that are stored is used. What takes more than 7/8 of a page is not kept.
+ *	that are stored is used, or a whole page if there is no @get_usage either.
+ *	What takes more than 7/8 of a page, as this says, is not kept.
  * @get_usage: How much is in use. One call at a time. If the capacity shrinks, or
  *	the use grows without a store, the driver has to call
  *	cram_usage_changed(). An error has the node take nothing until a later call
