@@ -70,6 +70,12 @@ static inline int sim_insert(const char *params)
 	return err;
 }
 
+/* Why can't they be tested? */
+static inline const char *vswap_sim_missing(void)
+{
+	return vswap_missing() ?: sim_missing();
+}
+
 /* Load the module, for devices of two nodes and so many bytes, with @more parameters. */
 static inline int sim_load_with(int near, int far, unsigned long bytes, const char *more)
 {

@@ -30,11 +30,9 @@ FIXTURE(vswap_cram_evict) {
 
 FIXTURE_SETUP(vswap_cram_evict)
 {
-	const char *missing = vswap_missing();
+	const char *missing = vswap_sim_missing();
 
 	self->disk.fd = -1;
-	if (!missing)
-		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(sim_load_with(1, 2, RANGE, "ratio=1"), 0);

@@ -24,10 +24,8 @@ FIXTURE(vswap_cram_leave) {
 
 FIXTURE_SETUP(vswap_cram_leave)
 {
-	const char *missing = vswap_missing();
+	const char *missing = vswap_sim_missing();
 
-	if (!missing)
-		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(sim_load_with(1, 2, RANGE, "ratio=2"), 0);

@@ -19,11 +19,9 @@ FIXTURE(vswap_cram_memcg) {
 
 FIXTURE_SETUP(vswap_cram_memcg)
 {
-	const char *missing = vswap_missing();
+	const char *missing = vswap_sim_missing();
 
 	self->disk.fd = -1;
-	if (!missing)
-		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(sim_load_blank(1, 2), 0);

@@ -21,10 +21,8 @@ FIXTURE(vswap_cram_room) {
 
 FIXTURE_SETUP(vswap_cram_room)
 {
-	const char *missing = vswap_missing();
+	const char *missing = vswap_sim_missing();
 
-	if (!missing)
-		missing = sim_missing();
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(cgroup_enter(self->cgroup, sizeof(self->cgroup), "vswap_cram_room"), 0);

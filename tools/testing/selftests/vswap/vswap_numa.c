@@ -19,10 +19,8 @@ FIXTURE(vswap_numa) {
 
 FIXTURE_SETUP(vswap_numa)
 {
-	const char *missing = vswap_missing();
+	const char *missing = vswap_sim_missing();
 
-	if (!missing)
-		missing = sim_missing();
 	if (!missing && access("/sys/devices/system/node/node1/meminfo", F_OK))
 		missing = "one node only";
 	if (missing)
