@@ -36,13 +36,13 @@ may_be_skipped()
 	case $part in
 	debug-cram | torture* | mte) ;;
 	cram) with+='|no fault injection' ;;
-	debug*) with+='|no memory is left for it, see cram=|no memory tags' ;;
+	debug*) with+='|no memory is left for it, see cram(_big)?=|no memory tags' ;;
 	uml) with+='|no memory tags'
 		with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'
 		with+='|no (ext4|KSM|userfaultfd( that moves)?|(transparent )?huge pages|large folios)'
 		with+='|no (tmpfs with huge pages|CPU that can be switched off)' ;;
 	uml-kunit) with='large folios are split before swapping' ;;
-	*) with+='|no memory is left for it, see cram=|no memory tags|no fault injection' ;;
+	*) with+='|no memory is left for it, see cram(_big)?=|no memory tags|no fault injection' ;;
 	esac
 	echo "$with"
 }

@@ -18,8 +18,8 @@
 /* What tests set there; nothing fails by probability while the others are put back */
 static const char * const fault_knobs[] = {
 	"probability", "task-filter", "times", "interval", "require-start", "require-end",
-	"reject-start", "reject-end", "verbose", "verbose_ratelimit_interval_ms", "ignore-gfp-wait", "ignore-gfp-highmem",
-	"min-order",
+	"reject-start", "reject-end", "verbose", "verbose_ratelimit_interval_ms",
+	"ignore-gfp-wait", "ignore-gfp-highmem", "min-order",
 };
 
 #define NR_FAULT_KNOBS	ARRAY_SIZE(fault_knobs)

@@ -541,7 +541,7 @@ static void show_counts(void)
 	static const char * const names[NR_COUNTERS] = {
 		"operations", "pages verified", "pages unreadable", "pages lost with a device",
 		"forks", "pages moved", "killed for lack of memory", "cgroups", "swapon",
-		"swapoff", "swapoff failed", "error phases", "knobs", "CPUs off",
+		"swapoff", "swapoff failed", "tries of errors", "error phases", "knobs", "CPUs off",
 		"pages poisoned", "validator runs", "of these with totals",
 	};
 
@@ -561,24 +561,27 @@ static bool all_happened(double seconds)
 		enum counter what;
 		unsigned int part;
 		const char *name;
-		unsigned long ops, errors;	/* after so many of them */
+		unsigned long ops;		/* after so many of them */
+		enum counter after;		/* and so many of these */
+		unsigned long times;
 	} wanted[] = {
-		{ COUNT_FORKS, ~0U, "fork", SOME_OPS, 0 },
-		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE", SOME_OPS, 0 },
-		{ COUNT_SWAPON, PART_DEVICES, "swapon", 0, 0 },
-		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff", 0, 0 },
-		{ COUNT_ERRORS, PART_ERRORS, "error", SOME_OPS, 0 },
-		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", MANY_OPS, MANY_ERRORS },
-		{ COUNT_CGROUPS, ~0U, "cgroup", 0, 0 },
-		{ COUNT_KNOBS, PART_KNOBS, "knob", 0, 0 },
-		{ COUNT_CPUS, PART_CPUS, "CPU", 0, 0 },
-		{ COUNT_POISONED, PART_POISON, "poisoned page", MANY_OPS, 0 },
+		{ COUNT_FORKS, ~0U, "fork", SOME_OPS, 0, 0 },
+		{ COUNT_MOVED, ~0U, "UFFDIO_MOVE", SOME_OPS, 0, 0 },
+		{ COUNT_SWAPON, PART_DEVICES, "swapon", 0, 0, 0 },
+		{ COUNT_SWAPOFF, PART_DEVICES, "swapoff", 0, 0, 0 },
+		{ COUNT_ERRORS, PART_ERRORS, "error", SOME_OPS, COUNT_TRIES, MOST_TRIES },
+		{ COUNT_UNREADABLE, PART_ERRORS, "unreadable page", MANY_OPS, COUNT_ERRORS,
+		  MANY_ERRORS },
+		{ COUNT_CGROUPS, ~0U, "cgroup", 0, 0, 0 },
+		{ COUNT_KNOBS, PART_KNOBS, "knob", 0, 0, 0 },
+		{ COUNT_CPUS, PART_CPUS, "CPU", 0, 0, 0 },
+		{ COUNT_POISONED, PART_POISON, "poisoned page", MANY_OPS, 0, 0 },
 	};
 	bool good = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted) && seconds >= LONG_ENOUGH; i++) {
 		if (torture->count[COUNT_OPS] < wanted[i].ops ||
-		    torture->count[COUNT_ERRORS] < wanted[i].errors)
+		    torture->count[wanted[i].after] < wanted[i].times)
 			continue;
 		if ((parts & wanted[i].part) && !torture->count[wanted[i].what]) {
 			say("there was no %s", wanted[i].name);

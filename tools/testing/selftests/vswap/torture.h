@@ -20,6 +20,8 @@
 #define MAX_CHAOS	16
 #define NR_REGIONS	7
 
+/* Times that a device is spared because nobody uses it, and then fails all the same */
+#define MOST_TRIES	4
 #define TORTURE_CGROUP	CGROUP "/torture"
 #define TORTURE_TMPFS	"/tmp/torture"
 
@@ -35,6 +37,7 @@ enum counter {
 	COUNT_SWAPON,
 	COUNT_SWAPOFF,
 	COUNT_SWAPOFF_FAILED,	/* interrupted, or no memory */
+	COUNT_TRIES,		/* times that a device was to fail if somebody uses it */
 	COUNT_ERRORS,		/* times that a device began to fail */
 	COUNT_KNOBS,
 	COUNT_CPUS,		/* CPUs switched off */

@@ -187,12 +187,15 @@ static bool fill_failing(void)
 
 static void run_errors(void)
 {
+	int in_vain = 0;
+
 	while (doze(choose(4000), "errors")) {
 		unsigned long before = torture->count[COUNT_UNREADABLE];
-		bool reads;
+		bool reads, used = fill_failing();
 
+		count(COUNT_TRIES, 1);
 		/* It may be off, and errors of a disk that nobody uses harm nobody */
-		if (!fill_failing() && !one_in(4))
+		if (!used && ++in_vain % MOST_TRIES)
 			continue;
 		count(COUNT_ERRORS, !begin_to_fail(&reads));
 		doze(choose(2000), "errors pass");

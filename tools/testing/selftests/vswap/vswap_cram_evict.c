@@ -274,27 +274,27 @@ VSWAP_TEST(vswap_cram_evict, two_devices)
 /* Who can give nothing does not keep others from it, however many they are. */
 VSWAP_TEST(vswap_cram_evict, others_cant)
 {
-	const int cant = 32;
+	const int small = 32;
 	char *p[MANY + 1];
 	long used;
 
 	/* They can't be compressed, which the device does not say, and there is no disk */
 	ASSERT_EQ(write_sim(1, "silent", 1), 0);
-	for (int i = 0; i < cant; i++) {
+	for (int i = 0; i < small; i++) {
 		p[i] = group_pages(&self->groups, SMALL_NR, PATTERN_RANDOM, i);
 		ASSERT_NE(p[i], NULL);
 	}
-	p[cant] = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, cant);
-	ASSERT_NE(p[cant], NULL);
+	p[small] = group_pages(&self->groups, BIG_NR, PATTERN_QUARTER, small);
+	ASSERT_NE(p[small], NULL);
 	used = read_usage(1, "used_bytes");
 	ASSERT_EQ(set_excess(used, 64 * (long)page_size), 0);
 	used = used / 100 * 95;
 	EXPECT_LE(wait_node(1, "used_bytes", used), used);
 	EXPECT_GT(read_node(1, "evicted"), 0);
-	for (int i = 0; i <= cant; i++) {
-		const size_t nr = i < cant ? SMALL_NR : BIG_NR;
+	for (int i = 0; i <= small; i++) {
+		const size_t nr = i < small ? SMALL_NR : BIG_NR;
 
-		EXPECT_EQ(check_region(p[i], nr, i < cant ? PATTERN_RANDOM : PATTERN_QUARTER,
+		EXPECT_EQ(check_region(p[i], nr, i < small ? PATTERN_RANDOM : PATTERN_QUARTER,
 				       i), nr);
 		munmap(p[i], nr * page_size);
 	}
