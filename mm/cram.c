@@ -151,7 +151,7 @@ static void cram_put_page(struct cram_node *node, struct page *page)
 	bool wake;
 
 	spin_lock(&node->lock);
-	wake = __cram_put_page(node, cram_page_index(node, page), false) || node->full;
+	wake = __cram_put_page(node, page, false) || node->full;
 	spin_unlock(&node->lock);
 	if (wake)
 		cram_wake(node, CRAM_TRIM_DELAY);
@@ -181,73 +181,156 @@ static u32 cram_sum(struct page *page)
 	return sum ?: 1;
 }
 
-/* Write a page that is reserved. Returns false if not all of @from could be read. */
-static bool cram_write(struct cram_node *node, struct page *page, unsigned long index,
-		       struct page *from, struct mt_copy *copy)
+/* Pages that are stored together. */
+struct cram_batch {
+	int nr;
+	struct page *from[MT_STORE_PAGES];
+	struct page *to[MT_STORE_PAGES];
+	struct mt_copy *copies[MT_STORE_PAGES];
+};
+
+/* Have the driver decide on each page of a batch, which keeps those that it takes. */
+static void cram_offer(struct cram_node *node, struct cram_batch *batch)
 {
 	const struct cram_ops *ops = node->ops;
-	bool copied = cram_copy(page, from);
+	int nr = 0;
 
-	if (node->compresses)
-		cram_write_back(page);
-	if (ops && ops->written)
-		ops->written(node->priv, page);
-	if (copied) {
-		copy->sum = READ_ONCE(node->verify) ? cram_sum(from) : 0;
-		cram_set_owner(node, index, page_swap_entry(from));
-		atomic_long_inc(&node->stored);
+	if (!ops || !ops->may_store)
+		return;
+
+	for (int i = 0; i < batch->nr; i++) {
+		int err = ops->may_store(node->priv, batch->to[i]);
+
+		if (err) {
+			cram_unreserve(node, batch->to[i], err);
+			batch->copies[i]->page = ERR_PTR(err == -ENOSPC ? err : -EAGAIN);
+			continue;
+		}
+		batch->from[nr] = batch->from[i];
+		batch->to[nr] = batch->to[i];
+		batch->copies[nr++] = batch->copies[i];
 	}
-	cram_reserved(node);
-
-	return copied;
+	batch->nr = nr;
 }
 
-static int __cram_store(struct cram_node *node, struct page *from,
-			struct mt_copy *copy)
+/* By the device if it can, else page by page. */
+static void cram_copy_pages(struct cram_node *node, struct cram_batch *batch)
 {
 	const struct cram_ops *ops = node->ops;
-	unsigned long index;
-	struct page *page;
+	bool copied = ops && ops->copy &&
+		      !ops->copy(node->priv, batch->to, batch->from, batch->nr);
+
+	for (int i = 0; i < batch->nr; i++) {
+		struct page *to = batch->to[i], *from = batch->from[i];
+
+		if (copied)
+			kmsan_copy_page_meta(to, from);
+		batch->copies[i]->page = copied || cram_copy(to, from) ? to :
+					 ERR_PTR(-EHWPOISON);
+	}
+}
+
+/* Write pages that are reserved. */
+static void cram_write(struct cram_node *node, struct cram_batch *batch)
+{
+	const struct cram_ops *ops = node->ops;
+
+	cram_copy_pages(node, batch);
+	if (node->compresses)
+		cram_write_back(batch->to, batch->nr);
+	for (int i = 0; i < batch->nr; i++) {
+		struct mt_copy *copy = batch->copies[i];
+		struct page *from = batch->from[i];
+
+		if (ops && ops->written)
+			ops->written(node->priv, batch->to[i]);
+		if (IS_ERR(copy->page))
+			continue;
+		copy->sum = READ_ONCE(node->verify) ? cram_sum(from) : 0;
+		cram_set_owner(node, copy->page, page_swap_entry(from));
+		atomic_long_inc(&node->stored);
+	}
+	cram_reserved(node, batch->nr);
+}
+
+/* See what has become of a page that was written: is it to be kept? */
+static void cram_stored(struct cram_node *node, struct page *page, struct mt_copy *copy)
+{
 	int err = 0;
 
-	page = cram_reserve(node, &index);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	if (ops && ops->may_store)
-		err = ops->may_store(node->priv, page);
-	if (err) {
-		cram_unreserve(node, index, err);
-		return err == -ENOSPC ? err : -EAGAIN;
-	}
-	if (!cram_write(node, page, index, from, copy)) {
+	if (IS_ERR(copy->page)) {
 		cram_put_page(node, page);
-		return -EHWPOISON;
+		return;
 	}
 
 	cram_count(node, CRAM_STORED, 1);
-	copy->page = page;
 	copy->size = cram_size(node, page);
-	if (copy->size > CRAM_MAX_SIZE && ops && ops->stored_size)
+	if (copy->size > CRAM_MAX_SIZE && node->ops && node->ops->stored_size)
 		err = -E2BIG;
 	else if (PageHWPoison(page) || READ_ONCE(node->gone))
 		err = -EAGAIN;
-	/* Nothing is gained, or it has failed already; @from has the data still */
-	if (err)
+	if (err) {
+		/* Nothing is gained, or it has failed already; who stores has the data still */
 		cram_free(&node->direct, page);
-
-	return err;
+		copy->page = ERR_PTR(err);
+	}
 }
 
-/* Copy a page to the node, see mt_store_page(). */
-static int cram_store(struct mt_direct *direct, struct page *from,
-		      struct mt_copy *copy)
+/*
+ * Store some of the pages that are missing, from @first on. Returns where to go on, or
+ * an error that goes for all that are left.
+ */
+static int cram_store_some(struct cram_node *node, struct page *page, int first, int nr,
+			   struct mt_copy *copies)
+{
+	struct cram_batch batch;
+	int nr_missing = 0, got;
+
+	for (int i = first; i < nr; i++)
+		nr_missing += mt_copy_missing(&copies[i]);
+	if (!nr_missing)
+		return nr;
+	got = cram_reserve(node, batch.to, nr_missing);
+	if (got < 0)
+		return got;
+
+	for (batch.nr = 0; batch.nr < got; first++) {
+		if (!mt_copy_missing(&copies[first]))
+			continue;
+		batch.from[batch.nr] = page + first;
+		batch.copies[batch.nr++] = &copies[first];
+	}
+	cram_offer(node, &batch);
+	if (batch.nr)
+		cram_write(node, &batch);
+	for (int i = 0; i < batch.nr; i++)
+		cram_stored(node, batch.to[i], batch.copies[i]);
+
+	return first;
+}
+
+/* Copy pages to the node, see mt_store_pages(). */
+static int cram_store(struct mt_direct *direct, struct page *page, int nr,
+		      struct mt_copy *copies)
 {
 	struct cram_node *node = direct_to_node(direct);
-	int err = __cram_store(node, from, copy);
+	int next = 0, last = 0, nr_missing = 0;
 
-	if (err)
-		cram_count(node, CRAM_REFUSED, 1);
-	return err;
+	while (next >= 0 && next < nr) {
+		last = next;
+		next = cram_store_some(node, page, next, nr, copies);
+	}
+	for (int i = 0; i < nr; i++) {
+		if (!mt_copy_missing(&copies[i]))
+			continue;
+		nr_missing++;
+		if (next < 0 && i >= last)
+			copies[i].page = ERR_PTR(next);
+	}
+	if (nr_missing)
+		cram_count(node, CRAM_REFUSED, nr_missing);
+
+	return nr_missing;
 }
 
 /* Is it what was stored? The device may have dropped it, and said nothing. */

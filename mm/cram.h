@@ -131,11 +131,11 @@ unsigned long cram_blank_pages(struct cram_node *node);
 void cram_pages_destroy(struct cram_node *node);
 struct page *cram_index_page(struct cram_node *node, unsigned long index);
 unsigned long cram_page_index(struct cram_node *node, struct page *page);
-struct page *__cram_take_page(struct cram_node *node, unsigned long *index);
-bool __cram_put_page(struct cram_node *node, unsigned long index, bool blank);
+struct page *__cram_take_page(struct cram_node *node);
+bool __cram_put_page(struct cram_node *node, struct page *page, bool blank);
 swp_entry_t cram_owner(struct cram_node *node, unsigned long index);
-void cram_set_owner(struct cram_node *node, unsigned long index, swp_entry_t entry);
-void cram_write_back(struct page *page);
+void cram_set_owner(struct cram_node *node, struct page *page, swp_entry_t entry);
+void cram_write_back(struct page *const *pages, int nr);
 bool cram_trim(struct cram_node *node);
 
 /* mm/cram_room.c */
@@ -143,9 +143,9 @@ void cram_backoff(struct cram_backoff *backoff, bool failed);
 unsigned long cram_backoff_delay(const struct cram_backoff *backoff);
 void cram_room_init(struct cram_node *node);
 void cram_room_renew(struct cram_node *node);
-struct page *cram_reserve(struct cram_node *node, unsigned long *index);
-void cram_unreserve(struct cram_node *node, unsigned long index, int err);
-void cram_reserved(struct cram_node *node);
+int cram_reserve(struct cram_node *node, struct page **pages, int nr);
+void cram_unreserve(struct cram_node *node, struct page *page, int err);
+void cram_reserved(struct cram_node *node, int nr);
 int cram_refresh(struct cram_node *node);
 void cram_get_usage(struct cram_node *node, struct cram_usage *usage);
 unsigned int cram_mean_size(struct cram_node *node);

@@ -126,23 +126,24 @@ unsigned long cram_data_pages(struct cram_node *node)
 }
 
 /* A page that can be written, NULL if there is none. Those that have failed are retired. */
-struct page *__cram_take_page(struct cram_node *node, unsigned long *index)
+struct page *__cram_take_page(struct cram_node *node)
 {
 	lockdep_assert_held(&node->lock);
 
 	while (node->blank.nr || node->fresh < node->fresh_end) {
+		unsigned long index;
 		struct page *page;
 
 		if (node->blank.nr) {
-			*index = __cram_pop(node, &node->blank);
+			index = __cram_pop(node, &node->blank);
 		} else {
-			*index = node->fresh;
+			index = node->fresh;
 			WRITE_ONCE(node->fresh, node->fresh + 1);
 		}
 		WRITE_ONCE(node->nr_taken, node->nr_taken + 1);
-		page = cram_index_page(node, *index);
+		page = cram_index_page(node, index);
 		if (!PageHWPoison(page)) {
-			WRITE_ONCE(node->slots[*index], 0);
+			WRITE_ONCE(node->slots[index], 0);
 			return page;
 		}
 		WRITE_ONCE(node->nr_retired, node->nr_retired + 1);
@@ -155,11 +156,13 @@ struct page *__cram_take_page(struct cram_node *node, unsigned long *index)
  * A page is not in use any more; @blank if nothing has been written. Returns true if
  * it is the first one to be trimmed.
  */
-bool __cram_put_page(struct cram_node *node, unsigned long index, bool blank)
+bool __cram_put_page(struct cram_node *node, struct page *page, bool blank)
 {
+	unsigned long index = cram_page_index(node, page);
+
 	lockdep_assert_held(&node->lock);
 
-	if (PageHWPoison(cram_index_page(node, index))) {
+	if (PageHWPoison(page)) {
 		WRITE_ONCE(node->slots[index], 0);
 		WRITE_ONCE(node->nr_retired, node->nr_retired + 1);
 		return false;
@@ -182,18 +185,20 @@ swp_entry_t cram_owner(struct cram_node *node, unsigned long index)
 	return (swp_entry_t) { word & CRAM_LISTED ? 0 : word };
 }
 
-void cram_set_owner(struct cram_node *node, unsigned long index, swp_entry_t entry)
+void cram_set_owner(struct cram_node *node, struct page *page, swp_entry_t entry)
 {
-	WRITE_ONCE(node->slots[index], entry.val);
+	WRITE_ONCE(node->slots[cram_page_index(node, page)], entry.val);
 }
 
-/* Have what was written to a page leave the caches of the CPUs, where that is possible. */
-void cram_write_back(struct page *page)
+/* Have what was written to pages leave the caches of the CPUs, where that is possible. */
+void cram_write_back(struct page *const *pages, int nr)
 {
-	void *addr = kmap_local_page(page);
+	while (nr--) {
+		void *addr = kmap_local_page(*pages++);
 
-	arch_wb_cache_pmem(addr, PAGE_SIZE);
-	kunmap_local(addr);
+		arch_wb_cache_pmem(addr, PAGE_SIZE);
+		kunmap_local(addr);
+	}
 	pmem_wmb();
 }
 
@@ -283,7 +288,7 @@ static void cram_zero(const struct range *range)
 
 		if (!PageHWPoison(page)) {
 			memzero_page(page, 0, PAGE_SIZE);
-			cram_write_back(page);
+			cram_write_back(&page, 1);
 		}
 		cond_resched();
 	}

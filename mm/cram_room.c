@@ -236,80 +236,85 @@ static void __cram_stop(struct cram_node *node)
 	}
 }
 
-/*
- * Take a page, and count it in full, if there is room. Returns true if there may be
- * after the driver has been asked.
- */
-static bool __cram_try_reserve(struct cram_node *node, struct page **page,
-			       unsigned long *index)
-{
-	if (node->closed || READ_ONCE(node->stopped)) {
-		*page = ERR_PTR(-EAGAIN);
-		return false;
-	}
-	if (node->full)
-		return false;
-	if (READ_ONCE(node->usage_stale) || !__cram_fits(node, node->high, 1))
-		return true;
+/* There may be room after the driver has been asked */
+#define CRAM_ASK	1
 
-	*page = __cram_take_page(node, index);
-	if (*page) {
-		node->reserved += PAGE_SIZE;
-		WRITE_ONCE(node->bound, node->bound + PAGE_SIZE);
-		node->in_flight++;
-	} else {
+/* Take a page, and count it in full, if there is room. Returns 0, an error or CRAM_ASK. */
+static int __cram_try_reserve(struct cram_node *node, struct page **page)
+{
+	if (node->closed || READ_ONCE(node->stopped))
+		return -EAGAIN;
+	if (node->full)
+		return -ENOSPC;
+	if (READ_ONCE(node->usage_stale) || !__cram_fits(node, node->high, 1))
+		return CRAM_ASK;
+
+	*page = __cram_take_page(node);
+	if (!*page) {
 		/* There are some yet to be trimmed */
-		*page = ERR_PTR(-ENOSPC);
 		cram_wake(node, cram_backoff_delay(&node->trim_backoff));
+		return -ENOSPC;
 	}
-	return false;
+	node->reserved += PAGE_SIZE;
+	WRITE_ONCE(node->bound, node->bound + PAGE_SIZE);
+	node->in_flight++;
+	return 0;
 }
 
 /**
- * cram_reserve - Get a page that may be written.
+ * cram_reserve - Get pages that may be written.
  * @node: the node.
- * @index: returns its number.
+ * @pages: returns them.
+ * @nr: how many are wanted, at least one.
+ *
+ * There may be more of them when these have been written, as they count in full until
+ * then.
  *
  * Context: May sleep. Called while memory is reclaimed.
- * Return: The page, which cram_unreserve() or cram_reserved() is called for; -ENOSPC if
- * there is no room; -EAGAIN if the device takes nothing now.
+ * Return: How many pages, for each of which either cram_unreserve() or cram_reserved() is
+ * called, in the end; -ENOSPC if there is no room; -EAGAIN if the device takes nothing
+ * now.
  */
-struct page *cram_reserve(struct cram_node *node, unsigned long *index)
+int cram_reserve(struct cram_node *node, struct page **pages, int nr)
 {
-	struct page *page = ERR_PTR(-ENOSPC);
-	unsigned int seq;
-	bool ask;
-
 	/* The second answer is younger than the first look, whoever has asked */
 	for (int tries = 0; ; tries++) {
+		unsigned int seq;
+		int got = 0, err;
+
 		spin_lock(&node->lock);
 		seq = node->usage_seq;
-		ask = __cram_try_reserve(node, &page, index);
-		if (ask && tries == 2) {
+		do {
+			err = __cram_try_reserve(node, &pages[got]);
+		} while (!err && ++got < nr);
+		if (!got && err == CRAM_ASK && tries == 2) {
 			__cram_stop(node);
-			ask = false;
+			err = -ENOSPC;
 		}
 		spin_unlock(&node->lock);
-		if (!ask)
-			return page;
+		if (got)
+			return got;
+		if (err != CRAM_ASK)
+			return err;
 		cram_ask(node, seq, true);
 	}
 }
 
-static void __cram_leave_flight(struct cram_node *node)
+static void __cram_leave_flight(struct cram_node *node, int nr)
 {
-	if (!--node->in_flight && node->closed)
+	node->in_flight -= nr;
+	if (!node->in_flight && node->closed)
 		wake_up_var_locked(&node->in_flight, &node->lock);
 }
 
 /* The driver refuses the page, which has not been written. */
-void cram_unreserve(struct cram_node *node, unsigned long index, int err)
+void cram_unreserve(struct cram_node *node, struct page *page, int err)
 {
 	spin_lock(&node->lock);
 	node->reserved -= PAGE_SIZE;
 	WRITE_ONCE(node->bound, node->bound - PAGE_SIZE);
-	__cram_put_page(node, index, true);
-	__cram_leave_flight(node);
+	__cram_put_page(node, page, true);
+	__cram_leave_flight(node, 1);
 	if (err == -ENOSPC) {
 		node->wanted = CRAM_WANTED;
 		__cram_stop(node);
@@ -317,12 +322,12 @@ void cram_unreserve(struct cram_node *node, unsigned long index, int err)
 	spin_unlock(&node->lock);
 }
 
-/* The page is written, as far as the CPU goes, or at least a part of it. */
-void cram_reserved(struct cram_node *node)
+/* So many pages are written, as far as the CPU goes, or at least a part of them. */
+void cram_reserved(struct cram_node *node, int nr)
 {
 	spin_lock(&node->lock);
-	node->written += PAGE_SIZE;
-	__cram_leave_flight(node);
+	node->written += nr * PAGE_SIZE;
+	__cram_leave_flight(node, nr);
 	spin_unlock(&node->lock);
 }
 

@@ -6,7 +6,7 @@
  * How much fits is known at run time only, and what is stored beyond that is lost.
  * So nobody maps such memory, nor does the page allocator have it: pages are
  * copied to it one by one, when the device says that there is room, see
- * mt_store_page().
+ * mt_store_pages().
  */
 #ifndef _LINUX_CRAM_H
 #define _LINUX_CRAM_H
@@ -45,6 +45,9 @@ struct cram_usage {
  * @may_store: May @page be written now? It is free. 0 if it may; -ENOSPC if there
  *	is no room, which has pages moved elsewhere until there may be some; any
  *	other error if it may not for another reason.
+ * @copy: Have the device copy @nr pages by itself, each of @from to that of @to, all of
+ *	which may be written. Up to %MT_STORE_PAGES, and it is done when this returns 0.
+ *	After an error, or without this, the CPU copies them.
  * @written: @page has been written, and with @get_usage is not in a cache of the
  *	CPU any more, where the architecture can see to that. From now on it counts as much as
  *	@get_usage says, in @used or @lag.
@@ -67,6 +70,7 @@ struct cram_usage {
 struct cram_ops {
 	struct module *owner;
 	int (*may_store)(void *priv, struct page *page);
+	int (*copy)(void *priv, struct page *const *to, struct page *const *from, int nr);
 	void (*written)(void *priv, struct page *page);
 	unsigned int (*stored_size)(void *priv, struct page *page);
 	int (*get_usage)(void *priv, struct cram_usage *usage);

@@ -26,8 +26,13 @@
  *	drop			what becomes of a page without room: 0: it is reported as
  *				poisoned; 1: nothing is said, it has what was there before
  *	glitch			1: what is read are other bytes; 0: the right ones again
- *	refuse			1: refuse every page; 2: say that there is no room for it
+ *	refuse			1: refuse every page; 2: say that there is no room for it;
+ *				3: refuse every other one
  *	delay_us		so long does each page take, in microseconds
+ *	dma			1: the device copies pages by itself
+ *	copy_fail		so many commands to copy fail half-way
+ *	copies			commands to copy that were carried out
+ *	copied			... and the pages of these
  *	silent			1: do not say what a page takes, only the sum
  *	usage_fail		1: the usage can't be read
  *	trim_ms			so long does a command to trim take, in milliseconds
@@ -46,6 +51,7 @@
 #include <linux/cram.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/highmem.h>
 #include <linux/irq_work.h>
 #include <linux/lz4.h>
 #include <linux/memory-tiers.h>
@@ -94,9 +100,9 @@ struct cram_sim {
 	struct irq_work interrupt;
 	spinlock_t lock;		/* for what is in use, and the pages */
 	u64 capacity, used;
-	u32 delay_us, lag_pages, drop, refuse, trim_ms, trim_fail;
-	bool silent, usage_fail, stop, gone, glitch;
-	u64 lost_writes, violations, trims;
+	u32 delay_us, lag_pages, drop, refuse, trim_ms, trim_fail, copy_fail;
+	bool silent, usage_fail, stop, gone, glitch, dma;
+	u64 lost_writes, violations, trims, copies, copied;
 	unsigned long nr_pages;		/* those of the hole, too */
 	unsigned long nr_queued;
 	struct list_head queue;
@@ -176,6 +182,8 @@ static int sim_may_store(void *priv, struct page *page)
 	struct cram_sim_page *p = sim_page(sim, page);
 	u32 refuse = READ_ONCE(sim->refuse);
 
+	if (refuse == 3)
+		refuse = page_to_pfn(page) % 2;
 	if (refuse)
 		return refuse == 2 ? -ENOSPC : -EBUSY;
 	if (sim->delay_us)
@@ -186,6 +194,39 @@ static int sim_may_store(void *priv, struct page *page)
 		sim->violations++;
 	p->state = SIM_WRITING;
 	spin_unlock(&sim->lock);
+	return 0;
+}
+
+static int sim_copy(void *priv, struct page *const *to, struct page *const *from, int nr)
+{
+	struct cram_sim *sim = sim_of(priv);
+	bool fail = false;
+
+	if (!READ_ONCE(sim->dma))
+		return -EOPNOTSUPP;
+
+	spin_lock(&sim->lock);
+	if (sim->copy_fail) {
+		sim->copy_fail--;
+		fail = true;
+	} else {
+		sim->copies++;
+		sim->copied += nr;
+	}
+	for (int i = 0; i < nr; i++) {
+		if (sim_page(sim, to[i])->state != SIM_WRITING)
+			sim->violations++;
+	}
+	spin_unlock(&sim->lock);
+
+	if (fail) {
+		/* Some of it has been done, and what is there is of no use */
+		for (int i = 0; i <= nr / 2; i++)
+			memset(page_address(to[i]), 0x5a, PAGE_SIZE / 2);
+		return -EIO;
+	}
+	while (nr--)
+		memcpy_page(*to++, 0, *from++, 0, PAGE_SIZE);
 	return 0;
 }
 
@@ -287,6 +328,7 @@ static int sim_trim(void *priv, const struct range *ranges, int nr)
 static const struct cram_ops cram_sim_ops = {
 	.owner = THIS_MODULE,
 	.may_store = sim_may_store,
+	.copy = sim_copy,
 	.written = sim_written,
 	.stored_size = sim_stored_size,
 	.get_usage = sim_get_usage,
@@ -492,6 +534,10 @@ static void sim_show(struct cram_sim *sim, int i)
 	debugfs_create_u32("drop", 0644, sim->dir, &sim->drop);
 	debugfs_create_u32("refuse", 0644, sim->dir, &sim->refuse);
 	debugfs_create_u32("delay_us", 0644, sim->dir, &sim->delay_us);
+	debugfs_create_bool("dma", 0644, sim->dir, &sim->dma);
+	debugfs_create_u32("copy_fail", 0644, sim->dir, &sim->copy_fail);
+	debugfs_create_u64("copies", 0444, sim->dir, &sim->copies);
+	debugfs_create_u64("copied", 0444, sim->dir, &sim->copied);
 	debugfs_create_bool("silent", 0644, sim->dir, &sim->silent);
 	debugfs_create_bool("usage_fail", 0644, sim->dir, &sim->usage_fail);
 	debugfs_create_u32("trim_ms", 0644, sim->dir, &sim->trim_ms);

@@ -205,6 +205,7 @@ VSWAP_TEST(vswap_cram_evict, at_limit)
 	usleep(2500000);
 	evicted = read_node(1, "evicted");
 	TH_LOG("%ld pages moved at the limit", evicted);
+	EXPECT_EQ(cgroup_read_key(self->groups.path[0], "memory.events", "oom_kill"), 0);
 	EXPECT_EQ(check_region(held, locked, PATTERN_RANDOM, 4), locked);
 
 	/* Not alone */

@@ -60,13 +60,13 @@ static long stat_of(const char *cgroup, const char *key)
 	return cgroup_read_key(cgroup, "memory.stat", key);
 }
 
-/* Wait until a figure is that: of small changes readers hear after two seconds. */
-static long wait_stat(const char *cgroup, const char *key, long value)
+/* Wait until two figures add up to that: of small changes readers hear after two seconds. */
+static long wait_sum(const char *cgroup, const char *key, const char *other, long value)
 {
 	long now = -1;
 
 	for (int i = 0; i < 60; i++) {
-		now = stat_of(cgroup, key);
+		now = stat_of(cgroup, key) + (other ? stat_of(cgroup, other) : 0);
 		if (now == value)
 			break;
 		usleep(50000);
@@ -74,18 +74,15 @@ static long wait_stat(const char *cgroup, const char *key, long value)
 	return now;
 }
 
-/* The same of all that has been swapped out and is not on a device. */
+static long wait_stat(const char *cgroup, const char *key, long value)
+{
+	return wait_sum(cgroup, key, NULL, value);
+}
+
+/* All that has been swapped out and is not on a device. */
 static long wait_out(const char *cgroup, long value)
 {
-	long now = -1;
-
-	for (int i = 0; i < 60; i++) {
-		now = stat_of(cgroup, "cram_stored") + stat_of(cgroup, "zswapped");
-		if (now == value)
-			break;
-		usleep(50000);
-	}
-	return now;
+	return wait_sum(cgroup, "cram_stored", "zswapped", value);
 }
 
 /* The same of a node, 0 if that is not shown. */
