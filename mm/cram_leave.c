@@ -31,6 +31,9 @@
 /* How long to wait between the rounds of giving up a device, in jiffies */
 #define CRAM_IDLE_DELAY		(HZ / 50 + 1)
 
+/* Pages that are looked at in vain until what is left is for the worker */
+#define CRAM_LEAVE_TRIES	(128 * SWAP_CLUSTER_MAX)
+
 /* Pages that are moved elsewhere until somebody else may have a say */
 #define CRAM_LEAVE_PAGES	(4 * SWAP_CLUSTER_MAX)
 
@@ -86,12 +89,13 @@ static int cram_read_some_back(struct cram_node *node, unsigned long index,
 }
 
 /*
- * Empty a device that takes no pages any more. Returns 0, -EINTR, -EBUSY if several
- * rounds have found nothing that can be moved, or -ENODEV if the device is gone.
+ * Empty a device that takes no pages any more. Returns 0, -EINTR, -ENODEV if the device
+ * is gone, or -EBUSY if nothing can be moved: few pages may be busy and are looked at in
+ * several rounds, of many of them a round tells.
  */
 static int cram_evacuate(struct cram_node *node)
 {
-	unsigned long left, before;
+	unsigned long left, before, tries = 0;
 	int idle = 0, err;
 
 	while (!READ_ONCE(node->gone) && !signal_pending(current) &&
@@ -109,9 +113,11 @@ static int cram_evacuate(struct cram_node *node)
 		left = atomic_long_read_acquire(&node->stored);
 		if (left < before) {
 			idle = 0;
+			tries = 0;
 			continue;
 		}
-		if (++idle == MAX_RECLAIM_RETRIES)
+		tries += left;
+		if (++idle == MAX_RECLAIM_RETRIES || tries >= CRAM_LEAVE_TRIES)
 			return -EBUSY;
 		/* Let others get on: with what they free, or with reclaim */
 		schedule_timeout_uninterruptible(CRAM_IDLE_DELAY);

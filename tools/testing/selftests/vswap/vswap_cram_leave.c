@@ -181,7 +181,7 @@ VSWAP_TEST(vswap_cram_leave, no_room)
 /* What is left goes by itself as soon as there is room, or nobody needs it. */
 VSWAP_TEST(vswap_cram_leave, orphan)
 {
-	const size_t nr = 768;
+	const size_t nr = debug_few(768, 192);
 	char *p;
 
 	for (int freed = 0; freed < 2; freed++) {
