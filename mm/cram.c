@@ -128,8 +128,8 @@ static bool cram_copy(struct page *to, struct page *from)
 	return !left;
 }
 
-/* What a page takes, in bytes, as far as is known. */
-static unsigned int cram_size(struct cram_node *node, struct page *page)
+/* What a page takes, the @nth that was stored, in bytes, as far as is known. */
+static unsigned int cram_size(struct cram_node *node, struct page *page, long nth)
 {
 	unsigned int size = 0;
 
@@ -140,7 +140,7 @@ static unsigned int cram_size(struct cram_node *node, struct page *page)
 	if (size)
 		return size;
 
-	if (!(atomic_long_read(&node->events[CRAM_STORED]) % CRAM_MEAN_PAGES))
+	if (!(nth % CRAM_MEAN_PAGES))
 		cram_refresh(node);
 	return min_t(unsigned int, cram_mean_size(node), CRAM_MAX_SIZE);
 }
@@ -151,7 +151,7 @@ static void cram_put_page(struct cram_node *node, struct page *page)
 	bool wake;
 
 	spin_lock(&node->lock);
-	wake = __cram_put_page(node, page, false) || node->full;
+	wake = __cram_put_page(node, page, &node->freed) || node->full;
 	spin_unlock(&node->lock);
 	if (wake)
 		cram_wake(node, CRAM_TRIM_DELAY);
@@ -193,14 +193,15 @@ struct cram_batch {
 static void cram_offer(struct cram_node *node, struct cram_batch *batch)
 {
 	const struct cram_ops *ops = node->ops;
-	int nr = 0;
+	int nr = 0, err = 0;
 
 	if (!ops || !ops->may_store)
 		return;
 
 	for (int i = 0; i < batch->nr; i++) {
-		int err = ops->may_store(node->priv, batch->to[i]);
-
+		/* Where there is no room for one, there is none for the next */
+		if (err != -ENOSPC)
+			err = ops->may_store(node->priv, batch->to[i]);
 		if (err) {
 			cram_unreserve(node, batch->to[i], err);
 			batch->copies[i]->page = ERR_PTR(err == -ENOSPC ? err : -EAGAIN);
@@ -263,8 +264,8 @@ static void cram_stored(struct cram_node *node, struct page *page, struct mt_cop
 		return;
 	}
 
-	cram_count(node, CRAM_STORED, 1);
-	copy->size = cram_size(node, page);
+	copy->size = cram_size(node, page,
+			       atomic_long_inc_return(&node->events[CRAM_STORED]));
 	if (copy->size > CRAM_MAX_SIZE && node->ops && node->ops->stored_size)
 		err = -E2BIG;
 	else if (PageHWPoison(page) || READ_ONCE(node->gone))

@@ -65,6 +65,7 @@ struct cram_node {
 	spinlock_t lock;		/* for what follows, up to closed */
 	unsigned long *slots;		/* a word a page: owner, or place in a list */
 	struct cram_list blank;		/* ... those that can be written */
+	struct cram_list refused;	/* ... the same, when there are no others */
 	struct cram_list freed;		/* ... those that have to be trimmed before */
 	unsigned long fresh, fresh_end;	/* pages never used, blank up to the latter */
 	unsigned long nr_taken;		/* pages in use, or retired */
@@ -132,7 +133,7 @@ void cram_pages_destroy(struct cram_node *node);
 struct page *cram_index_page(struct cram_node *node, unsigned long index);
 unsigned long cram_page_index(struct cram_node *node, struct page *page);
 struct page *__cram_take_page(struct cram_node *node);
-bool __cram_put_page(struct cram_node *node, struct page *page, bool blank);
+bool __cram_put_page(struct cram_node *node, struct page *page, struct cram_list *to);
 swp_entry_t cram_owner(struct cram_node *node, unsigned long index);
 void cram_set_owner(struct cram_node *node, struct page *page, swp_entry_t entry);
 void cram_write_back(struct page *const *pages, int nr);

@@ -31,8 +31,8 @@
 /* How long to wait between the rounds of giving up a device, in jiffies */
 #define CRAM_IDLE_DELAY		(HZ / 50 + 1)
 
-/* Pages that are looked at in vain until what is left is for the worker */
-#define CRAM_LEAVE_TRIES	(128 * SWAP_CLUSTER_MAX)
+/* Pages that are read in vain, one after the other, until the rest is left to the worker */
+#define CRAM_LEAVE_TRIES	(32 * SWAP_CLUSTER_MAX)
 
 /* Pages that are moved elsewhere until somebody else may have a say */
 #define CRAM_LEAVE_PAGES	(4 * SWAP_CLUSTER_MAX)
@@ -66,14 +66,19 @@ static void cram_read_back(swp_entry_t entry, struct mempolicy *mpol)
 	folio_put(folio);
 }
 
-/* Some of the pages. One whose owner is busy is left for the next round. */
+/*
+ * Some of the pages. One whose owner is busy is left for the next round. Returns 0,
+ * -EINTR, -ENODEV if the device is gone, or -EBUSY if too many were @in_vain, unless that
+ * is NULL, since one was not.
+ */
 static int cram_read_some_back(struct cram_node *node, unsigned long index,
-			       unsigned long nr)
+			       unsigned long nr, unsigned long *in_vain)
 {
 	struct mempolicy *mpol = get_task_policy(current);
 
 	for (; nr-- && index < node->nr_pages; index++) {
 		swp_entry_t entry = cram_owner(node, index);
+		long before = atomic_long_read(&node->stored);
 
 		cond_resched();
 		if (!entry.val)
@@ -83,6 +88,12 @@ static int cram_read_some_back(struct cram_node *node, unsigned long index,
 		if (READ_ONCE(node->gone))
 			return -ENODEV;
 		cram_read_back(entry, mpol);
+		if (!in_vain)
+			continue;
+		if (atomic_long_read(&node->stored) < before)
+			*in_vain = 0;
+		else if (++*in_vain == CRAM_LEAVE_TRIES)
+			return -EBUSY;
 	}
 
 	return 0;
@@ -90,12 +101,11 @@ static int cram_read_some_back(struct cram_node *node, unsigned long index,
 
 /*
  * Empty a device that takes no pages any more. Returns 0, -EINTR, -ENODEV if the device
- * is gone, or -EBUSY if nothing can be moved: few pages may be busy and are looked at in
- * several rounds, of many of them a round tells.
+ * is gone, or -EBUSY if many pages, or few again and again, could not be moved.
  */
 static int cram_evacuate(struct cram_node *node)
 {
-	unsigned long left, before, tries = 0;
+	unsigned long left, before, in_vain = 0;
 	int idle = 0, err;
 
 	while (!READ_ONCE(node->gone) && !signal_pending(current) &&
@@ -106,18 +116,16 @@ static int cram_evacuate(struct cram_node *node)
 	while (left) {
 		if (READ_ONCE(node->gone))
 			return -ENODEV;
-		err = cram_read_some_back(node, 0, node->nr_pages);
+		err = cram_read_some_back(node, 0, node->nr_pages, &in_vain);
 		if (err)
 			return err;
 		before = left;
 		left = atomic_long_read_acquire(&node->stored);
 		if (left < before) {
 			idle = 0;
-			tries = 0;
 			continue;
 		}
-		tries += left;
-		if (++idle == MAX_RECLAIM_RETRIES || tries >= CRAM_LEAVE_TRIES)
+		if (++idle == MAX_RECLAIM_RETRIES)
 			return -EBUSY;
 		/* Let others get on: with what they free, or with reclaim */
 		schedule_timeout_uninterruptible(CRAM_IDLE_DELAY);
@@ -141,7 +149,7 @@ static bool cram_evacuate_some(struct cram_node *node)
 
 	if (node->leave_index >= node->nr_pages)
 		node->leave_index = 0;
-	cram_read_some_back(node, node->leave_index, CRAM_LEAVE_SLOTS);
+	cram_read_some_back(node, node->leave_index, CRAM_LEAVE_SLOTS, NULL);
 	node->leave_index += CRAM_LEAVE_SLOTS;
 	node->leave_idle += CRAM_LEAVE_SLOTS;
 	if (atomic_long_read(&node->stored) < before)

@@ -6,7 +6,8 @@
  * next owner may not get to see it. So a page is *freed* until the device has
  * discarded what is there, and *blank* then. Trimming takes long, and is done by the
  * node's worker, for many pages at a time. Those that were never used are not in a
- * list: all of them from @fresh on, of which those below @fresh_end are blank.
+ * list: all of them from @fresh on, of which those below @fresh_end are blank. Those
+ * that the driver has refused are blank, too, and their turn comes after all others'.
  *
  * cram_node::slots has a word for each page that is, or was, in use: the swap entry
  * whose data it has, or the next page in a list.
@@ -110,8 +111,8 @@ static void __cram_splice(struct cram_node *node, struct cram_list *from,
 /* Pages that can be written. */
 unsigned long cram_blank_pages(struct cram_node *node)
 {
-	return READ_ONCE(node->blank.nr) + READ_ONCE(node->fresh_end) -
-	       READ_ONCE(node->fresh);
+	return READ_ONCE(node->blank.nr) + READ_ONCE(node->refused.nr) +
+	       READ_ONCE(node->fresh_end) - READ_ONCE(node->fresh);
 }
 
 /* Pages whose data takes room, as far as is known: all that are not blank. */
@@ -130,10 +131,12 @@ struct page *__cram_take_page(struct cram_node *node)
 {
 	lockdep_assert_held(&node->lock);
 
-	while (node->blank.nr || node->fresh < node->fresh_end) {
+	while (cram_blank_pages(node)) {
 		unsigned long index;
 		struct page *page;
 
+		if (!node->blank.nr && node->fresh == node->fresh_end)
+			__cram_splice(node, &node->refused, &node->blank);
 		if (node->blank.nr) {
 			index = __cram_pop(node, &node->blank);
 		} else {
@@ -153,10 +156,10 @@ struct page *__cram_take_page(struct cram_node *node)
 }
 
 /*
- * A page is not in use any more; @blank if nothing has been written. Returns true if
- * it is the first one to be trimmed.
+ * A page is not in use any more, and goes to list @to unless it has failed: @freed if it
+ * was written. Returns true if it is the first one to be trimmed.
  */
-bool __cram_put_page(struct cram_node *node, struct page *page, bool blank)
+bool __cram_put_page(struct cram_node *node, struct page *page, struct cram_list *to)
 {
 	unsigned long index = cram_page_index(node, page);
 
@@ -169,12 +172,10 @@ bool __cram_put_page(struct cram_node *node, struct page *page, bool blank)
 	}
 
 	WRITE_ONCE(node->nr_taken, node->nr_taken - 1);
-	if (blank || !node->trims) {
-		__cram_push(node, &node->blank, index);
-		return false;
-	}
-	__cram_push(node, &node->freed, index);
-	return node->freed.nr == 1;
+	if (to == &node->freed && !node->trims)
+		to = &node->blank;
+	__cram_push(node, to, index);
+	return to == &node->freed && to->nr == 1;
 }
 
 /* Whose data a page has. May be anybody's who had it lately, if it is just freed. */
@@ -378,6 +379,7 @@ int cram_pages_init(struct cram_node *node)
 void __cram_pages_renew(struct cram_node *node)
 {
 	lockdep_assert_held(&node->lock);
+	__cram_splice(node, &node->refused, &node->blank);
 	if (node->trims) {
 		WRITE_ONCE(node->fresh_end, node->fresh);
 		__cram_splice(node, &node->blank, &node->freed);

@@ -121,7 +121,7 @@ static bool __cram_fits(struct cram_node *node, unsigned int percent,
 /* Pages whose data the device has, of which it has said what they take together. */
 static unsigned long __cram_measured_pages(struct cram_node *node)
 {
-	unsigned long nr = node->fresh - node->blank.nr - node->in_flight;
+	unsigned long nr = node->fresh - node->blank.nr - node->refused.nr - node->in_flight;
 
 	return nr - min_t(u64, nr, node->usage.lag >> PAGE_SHIFT);
 }
@@ -307,13 +307,16 @@ static void __cram_leave_flight(struct cram_node *node, int nr)
 		wake_up_var_locked(&node->in_flight, &node->lock);
 }
 
-/* The driver refuses the page, which has not been written. */
+/*
+ * The driver refuses the page, which has not been written: -ENOSPC if it would any other,
+ * too.
+ */
 void cram_unreserve(struct cram_node *node, struct page *page, int err)
 {
 	spin_lock(&node->lock);
 	node->reserved -= PAGE_SIZE;
 	WRITE_ONCE(node->bound, node->bound - PAGE_SIZE);
-	__cram_put_page(node, page, true);
+	__cram_put_page(node, page, err == -ENOSPC ? &node->blank : &node->refused);
 	__cram_leave_flight(node, 1);
 	if (err == -ENOSPC) {
 		node->wanted = CRAM_WANTED;
@@ -498,8 +501,9 @@ void cram_make_room(struct cram_node *node)
  * cram_usage_changed - Let it be known that there is less room than there was.
  * @node: the node.
  *
- * Before anything more is stored, the driver is asked for the usage. For a driver
- * whose device tells it by an interrupt, say.
+ * Before any more pages are reserved, the driver is asked for the usage. Those that are,
+ * up to %MT_STORE_PAGES on each CPU, are still written. For a driver whose device tells it
+ * by an interrupt, say.
  *
  * Context: Any. The driver sees to it that the node is not unregistered meanwhile.
  */
@@ -515,7 +519,8 @@ EXPORT_SYMBOL_GPL(cram_usage_changed);
  * @node: the device.
  * @stopped: true if it has to stop.
  *
- * For what a driver learns of that does not pass by itself.
+ * For what a driver learns of that does not pass by itself. Pages that are reserved are
+ * still written, as for cram_usage_changed().
  *
  * Context: Any, as for cram_usage_changed().
  */

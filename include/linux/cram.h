@@ -5,8 +5,7 @@
  *
  * How much fits is known at run time only, and what is stored beyond that is lost.
  * So nobody maps such memory, nor does the page allocator have it: pages are
- * copied to it one by one, when the device says that there is room, see
- * mt_store_pages().
+ * copied to it, when the device says that there is room, see mt_store_pages().
  */
 #ifndef _LINUX_CRAM_H
 #define _LINUX_CRAM_H
@@ -39,15 +38,19 @@ struct cram_usage {
  * All of them are optional, are called with the @priv of cram_register(), and may
  * be called on several CPUs at once unless they say otherwise. All may sleep, but
  * are called while memory is reclaimed: what they allocate must not wait for
- * that, and they should not take longer than it takes to compress a page.
+ * that, and they should not take longer than it takes to compress their pages.
  *
  * @owner: the module, which stays as long as the device is registered.
- * @may_store: May @page be written now? It is free. 0 if it may; -ENOSPC if there
- *	is no room, which has pages moved elsewhere until there may be some; any
- *	other error if it may not for another reason.
+ * @may_store: May @page be written now? It is free. 0 if it may, which is a promise until
+ *	@written is called for it, as it is then in any case; up to %MT_STORE_PAGES are
+ *	asked for before the first one is written. -ENOSPC if there is no room, which has
+ *	pages moved elsewhere until there may be some; any other error if it may not for
+ *	another reason, and those that have not been refused come first.
  * @copy: Have the device copy @nr pages by itself, each of @from to that of @to, all of
- *	which may be written. Up to %MT_STORE_PAGES, and it is done when this returns 0.
- *	After an error, or without this, the CPU copies them.
+ *	which may be written, up to %MT_STORE_PAGES. 0 if all of them could be read and are
+ *	copied, as a CPU would see it: that none has older bytes of @to in its caches is the
+ *	driver's to see to. After an error, when nothing is under way any more, or without
+ *	this, the CPU copies them.
  * @written: @page has been written, and with @get_usage is not in a cache of the
  *	CPU any more, where the architecture can see to that. From now on it counts as much as
  *	@get_usage says, in @used or @lag.

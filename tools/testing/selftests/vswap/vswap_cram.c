@@ -35,7 +35,6 @@ FIXTURE_TEARDOWN(vswap_cram)
 {
 	EXPECT_EQ(vswap_validate(), 0);
 	disk_remove(&self->disk);
-	write_file(FOLIO_64K "enabled", "never");
 	if (self->loaded)
 		EXPECT_EQ(sim_unload(), 0);
 	cgroup_leave(self->cgroup);
@@ -79,98 +78,6 @@ VSWAP_TEST(vswap_cram, nearest_first)
 	EXPECT_GE(vswap_stat("slots_zswap"), NR);
 	EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, 3), NR);
 	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* A new region that is a huge page, and out; NULL if there was no huge page for it. */
-static char *huge_out(const char *cgroup, size_t nr, int seed)
-{
-	char *p = map_region(nr, true);
-
-	/* The kernel starts without where there is little memory */
-	write_file(THP "defrag", "madvise");
-	fill_region(p, nr, PATTERN_QUARTER, seed);
-	if (cgroup_read_key(cgroup, "memory.stat", "anon_thp") != (long)(nr * page_size) ||
-	    swap_out(p, nr) != nr)
-		return NULL;
-	return p;
-}
-
-/* A huge page goes by itself, and comes back. A slow device is only slow. */
-VSWAP_TEST(vswap_cram, huge)
-{
-	size_t nr = (2UL << 20) / page_size;
-	long out = read_num(FOLIO_2M "stats/zswpout");
-	char *p;
-
-	if (access(THP "enabled", W_OK))
-		SKIP(return, "no huge pages");
-	ASSERT_EQ(write_sim(1, "delay_us", 20), 0);
-	p = huge_out(self->cgroup, nr, 1);
-	ASSERT_NE(p, NULL);
-	EXPECT_EQ(read_num(FOLIO_2M "stats/zswpout"), out + 1);
-	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 1), nr);
-	munmap(p, nr * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* A device that copies by itself gets many pages at a time; if it fails, the CPU does it. */
-VSWAP_TEST(vswap_cram, copies)
-{
-	const long nr = (2UL << 20) / page_size, most = nr / 8 + OWN_PAGES;
-	long copies, copied;
-	char *p;
-
-	if (access(THP "enabled", W_OK))
-		SKIP(return, "no huge pages");
-	for (int node = 1; node <= 2; node++)
-		ASSERT_EQ(write_sim(node, "dma", 1), 0);
-	p = huge_out(self->cgroup, nr, 1);
-	ASSERT_NE(p, NULL);
-	copies = read_sim(1, "copies");
-	copied = read_sim(1, "copied");
-	EXPECT_GE(copied, nr);
-	EXPECT_LE(copies, most);
-	TH_LOG("%ld pages, %ld commands", copied, copies);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 1), nr);
-	munmap(p, nr * page_size);
-
-	ASSERT_EQ(write_sim(1, "copy_fail", most), 0);
-	p = huge_out(self->cgroup, nr, 2);
-	ASSERT_NE(p, NULL);
-	EXPECT_LT(read_sim(1, "copy_fail"), most);
-	EXPECT_EQ(read_sim(1, "copied"), copied);
-	EXPECT_GE(read_node(1, "stored_pages"), nr);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
-	munmap(p, nr * page_size);
-	ASSERT_EQ(write_sim(1, "copy_fail", 0), 0);
-
-	/* It takes every other one: the rest goes to the next device */
-	ASSERT_EQ(write_sim(1, "refuse", 3), 0);
-	p = huge_out(self->cgroup, nr, 3);
-	ASSERT_NE(p, NULL);
-	EXPECT_GE(read_node(1, "stored_pages"), nr / 3);
-	EXPECT_GE(read_node(2, "stored_pages"), nr / 3);
-	EXPECT_GE(read_node(1, "stored_pages") + read_node(2, "stored_pages"), nr);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 3), nr);
-	munmap(p, nr * page_size);
-	ASSERT_EQ(write_sim(1, "refuse", 0), 0);
-
-	/* ... and what there is no room for */
-	EXPECT_LE(wait_node(1, "used_bytes", OWN_PAGES * page_size), OWN_PAGES * page_size);
-	ASSERT_EQ(write_sim(1, "capacity_bytes", nr / 16 * page_size), 0);
-	p = huge_out(self->cgroup, nr, 4);
-	ASSERT_NE(p, NULL);
-	EXPECT_GE(read_node(1, "stored_pages"), nr / 32);
-	EXPECT_LE(read_node(1, "used_bytes"), nr / 16 * page_size);
-	EXPECT_GE(read_node(2, "stored_pages"), nr / 4);
-	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 4), nr);
-	munmap(p, nr * page_size);
-	for (int node = 1; node <= 2; node++) {
-		EXPECT_EQ(read_sim(node, "lost_writes"), 0);
-		EXPECT_EQ(read_sim(node, "violations"), 0);
-	}
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }
 
@@ -432,26 +339,6 @@ VSWAP_TEST(vswap_cram, poison)
 		EXPECT_EQ(count_failed(p, NR, PATTERN_WORD, i), 0);
 	}
 	EXPECT_EQ(read_node(1, "poisoned"), 1);
-	munmap(p, NR * page_size);
-	EXPECT_LE(wait_slots(self->slots), self->slots);
-}
-
-/* Of a large folio, only the page that is lost can't be read. */
-VSWAP_TEST(vswap_cram, poison_large)
-{
-	char *p = map_region(NR, false);
-	long folios;
-
-	if (write_file(FOLIO_64K "enabled", "always"))
-		SKIP(return, "no large folios of 64 kB");
-	madvise(p, NR * page_size, MADV_HUGEPAGE);
-	fill_region(p, NR, PATTERN_QUARTER, 20);
-	ASSERT_EQ(swap_out(p, NR), NR);
-	for (int i = 0; i < 4; i++)
-		ASSERT_EQ(write_sim(1, "poison", 37 * i), 0);
-	folios = read_num(FOLIO_64K "stats/nr_anon");
-	EXPECT_EQ(count_failed(p, NR, PATTERN_QUARTER, 20), 4);
-	EXPECT_GT(read_num(FOLIO_64K "stats/nr_anon"), folios);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
 }

@@ -365,7 +365,7 @@ VSWAP_TEST(vswap_cram_leave, adopt_fails)
 /* To give up a node likewise: one round without memory for a page is no reason. */
 VSWAP_TEST(vswap_cram_leave, fails)
 {
-	const int step = debug_few(1, 4);
+	const int step = debug_few(1, 8);
 	const char *why = fault_setup();
 	const size_t nr = 32;
 	char *p = map_region(nr, false);
