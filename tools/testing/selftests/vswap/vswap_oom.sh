@@ -17,7 +17,7 @@ fail=0 n=0
 reserve=/tmp/vswap_oom
 take()
 {
-	if [ ! -d "$reserve" ] && { ! mkdir "$reserve" || ! mount -t ramfs ramfs "$reserve"; }; then
+	if [ ! -d "$reserve" ] && { ! mkdir "$reserve" || ! mount -t ramfs none "$reserve"; }; then
 		echo "# no ramfs"
 		return 0
 	fi
@@ -48,7 +48,8 @@ trap 'exit 1' HUP INT TERM
 # Run push in a shell that is killed first, so that nobody else is.
 hog()
 {
-	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 600 ./push $*" >/dev/null 2>&1
+	sh -c "echo 1000 >/proc/self/oom_score_adj; exec timeout -s TERM 600 ./push $*" \
+		>/dev/null 2>&1
 	echo $?
 }
 
@@ -117,7 +118,9 @@ expect "nor tried over and over before" yes \
 	"$(if [ "$declined" -le "$most" ]; then echo "$counts"; else echo "more"; fi)"
 expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
 now=$(events oom_kill)
-expect "by the OOM killer" yes "$(if [ "$now" -ge $((kills + 2)) ]; then echo yes; else echo "$kills then $now"; fi)"
+killed=yes
+[ "$now" -ge $((kills + 2)) ] || killed="$kills then $now"
+expect "by the OOM killer" yes "$killed"
 
 # Everything is given back but what init has there; files of a root in tmpfs come back
 # when they are read.
@@ -127,7 +130,9 @@ while [ "$(stat slots_used)" -gt 1000 ] && [ $i -lt 50 ]; do
 	sleep 0.2
 	i=$((i + 1))
 done
-expect "slots are given back" yes "$(if [ $i -lt 50 ]; then echo yes; else cat /sys/kernel/debug/vswap/stats; fi)"
+given_back=yes
+[ $i -lt 50 ] || given_back=$(cat /sys/kernel/debug/vswap/stats)
+expect "slots are given back" yes "$given_back"
 put_back_settings
 # Half as much again as there is room for
 [ "$(available)" -le $little ] || take $(($(available) - little))
