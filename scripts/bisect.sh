@@ -66,18 +66,14 @@ configured()
 echo "TAP version 13"
 for p in $(series_patches); do
 	series_apply_patch "$p"
-	for f in $(series_new_files "$p"); do
-		mkdir -p "$(dirname "$f")"
-		cp "$top/$f" "$f"
-	done
 	step=${p%%-*}
 	[ "$((10#$step))" -ge "$first" ] || continue
-	mapfile -t objects < <(objects_of $(series_edited_files "$p") $(series_new_files "$p"))
+	mapfile -t objects < <(objects_of $(series_files "$p"))
 	for kind in off on; do
 		if [ $kind = on ]; then
-			grep -q '^config VSWAP$' mm/Kconfig || continue
+			[ -f mm/Kconfig.vswap ] || continue
 			# Options that a step has brought can be switched on
-			have=$(sed -nE 's/^config (VSWAP|CRAM|DEV_DAX_CRAM)$/\1/p' mm/Kconfig drivers/dax/Kconfig)
+			have=$(sed -nE 's/^config (VSWAP|CRAM|DEV_DAX_CRAM)$/\1/p' mm/Kconfig.vswap drivers/dax/Kconfig)
 			[ "$have" = "$known" ] || configure on CONFIG_VSWAP=y CONFIG_CRAM=y \
 				CONFIG_DEV_DAX_CRAM=y CONFIG_KUNIT=y CONFIG_KUNIT_ALL_TESTS=y
 			known=$have
@@ -88,7 +84,7 @@ for p in $(series_patches); do
 			off=1
 			mapfile -t want < <(printf '%s\n' "${objects[@]}" | grep -v -e mm/vswap -e cram -e '^$')
 			# As long as there is no other kernel that is linked
-			grep -q '^config VSWAP$' mm/Kconfig || want+=(vmlinux)
+			[ -f mm/Kconfig.vswap ] || want+=(vmlinux)
 		fi
 		[ "${#want[@]}" -gt 0 ] || continue
 		n=$((n + 1))

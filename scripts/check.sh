@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Fast checks without a boot, as KTAP: the series applies, checkpatch, shellcheck,
-# kernel-doc, references of the documents, no file without a place in the series.
+# kernel-doc, references of the documents, and that the open files are what it makes.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/series.sh
@@ -30,22 +30,17 @@ t()
 	fi
 }
 
-# Its rules for a whole tree don't fit files that come one by one: the entries for the
-# kernel's MAINTAINERS are in a file of that name here, beside the series, and a file of
-# tests may be named after its tests. One printk() without a level is the kernel's own,
-# edited. Commits that a Fixes: tag names are in no history here. The fixture of the
-# kselftests is a macro that makes functions.
-checkpatch_patch()
+# The entries in MAINTAINERS come with the last patch, and a file of tests may be named
+# after its tests. One printk() without a level is the kernel's own, edited. Commits that a
+# Fixes: tag names are in no history here. The fixture of the kselftests is a macro that
+# makes functions. In a repository, it would take a patch for a file like others.
+checkpatch()
 {
-	grep -q '^diff --git' "$top/patches/$1" || return 0
-	"$build/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet \
-		--ignore FILE_PATH_CHANGES,GIT_COMMIT_ID,UNKNOWN_COMMIT_ID,PRINTK_WITHOUT_KERN_LEVEL "$top/patches/$1"
-}
-
-checkpatch_file()
-{
-	"$applied/scripts/checkpatch.pl" --root="$applied" --strict --quiet --file \
-		--ignore FILE_PATH_CHANGES,EMBEDDED_FILENAME,MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE "$applied/$1"
+	cd /
+	"$build/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet --ignore \
+		FILE_PATH_CHANGES,GIT_COMMIT_ID,UNKNOWN_COMMIT_ID,PRINTK_WITHOUT_KERN_LEVEL \
+		--ignore EMBEDDED_FILENAME,MULTISTATEMENT_MACRO_USE_DO_WHILE \
+		--ignore MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE "$top/patches/$1"
 }
 
 kernel_doc()
@@ -67,19 +62,20 @@ signed_off()
 	done
 }
 
-# Every new file that is here has a step, and every step's file is here
-all_in_series()
+# The files that lie open here are those that the series makes, no more and no less
+open_files()
 {
-	local f
+	local f bad=0
 
 	cd "$top"
 	for f in $(git ls-files --cached --others --exclude-standard mm include drivers Documentation tools 2>/dev/null); do
-		series_new_files | tr ' ' '\n' | grep -qxF "$f" || { echo "no step has $f"; return 1; }
+		series_new_files | grep -qxF "$f" || { echo "no patch has $f"; bad=1; }
 	done
 	for f in $(series_new_files); do
-		[ -f "$f" ] || { echo "$f is not there"; return 1; }
-		[ ! -e "$build/pristine/$f" ] || { echo "$f is in the kernel already"; return 1; }
+		cmp "$f" "$applied/$f" || bad=1
+		[ ! -e "$build/pristine/$f" ] || { echo "$f is in the kernel already"; bad=1; }
 	done
+	return "$bad"
 }
 
 # The cover letter names patches by their numbers
@@ -121,21 +117,18 @@ shellcheck_scripts()
 }
 
 echo "TAP version 13"
-t "every new file has its step" all_in_series
+t "open files are those of the series" open_files
 t "every patch is signed off" signed_off
 t "the cover letter's numbers" cover_letter
 for p in $(series_patches); do
-	t "checkpatch: $p" checkpatch_patch "$p"
+	t "checkpatch: $p" checkpatch "$p"
 done
-for f in $(series_new_files | tr ' ' '\n' | grep '\.[ch]$'); do
-	t "checkpatch: $f" checkpatch_file "$f"
-done
-for f in $(series_new_files | tr ' ' '\n' | grep '^\(mm\|include\)/.*\.[ch]$'); do
+for f in $(series_new_files | grep '^\(mm\|include\)/.*\.[ch]$'); do
 	t "kernel-doc: $f" kernel_doc "$f"
 done
 t "references of documents and comments" references
 t "shellcheck: scripts" shellcheck_scripts
-for f in $(series_new_files | tr ' ' '\n' | grep '\.sh$'); do
+for f in $(series_new_files | grep '\.sh$'); do
 	t "shellcheck: $f" shellcheck "$top/$f"
 done
 echo "1..$n"

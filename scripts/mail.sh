@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Write the series as it would be mailed, out/series/: a cover letter and every
-# step with the new files it introduces.
+# Write the series as it would be mailed, out/series/: a cover letter, and the patches
+# with their numbers.
 # usage: mail.sh [--verify]	--verify: apply it again with git am and compare
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"

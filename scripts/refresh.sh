@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Bring the commits of the working kernel tree back: edits of existing files into
-# patches/, new files into their place here. The tree has to be clean, and files that
-# have been edited here since it was made, or refreshed from, are not overwritten.
+# Bring the commits of the working kernel tree back: each is a patch in patches/, and new
+# files lie open in their place here, too. The tree has to be clean, and files that have
+# been edited here since it was made, or refreshed from, are not overwritten.
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/series.sh
@@ -26,47 +26,17 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/patches"
 
-# New files of the series, and where they first appear
-new=$(git diff --name-only --diff-filter=A base HEAD)
-
 # Whoever refreshes signs off what nobody has signed off
-format_patch()
-{
-	local commit=$1 signoff=(-s)
-	shift
-
-	! git log -1 --format=%B "$commit" | grep -q '^Signed-off-by: ' || signoff=()
-	git format-patch -k --stdout --zero-commit --no-signature --no-stat --abbrev=12 \
-		"${signoff[@]}" "$commit^..$commit" "$@"
-}
-
-{
-	echo "# The steps of the series in order: the patch with its edits of existing files,"
-	echo "# and the new files that come with it."
-	git rev-list --reverse base..HEAD | {
-		n=0
-		while read -r commit; do
-			exclude=()
-			for f in $new; do exclude+=(":(exclude)$f"); done
-			added=$(git diff-tree --no-commit-id --name-only -r --diff-filter=A "$commit")
-			edited=$(git diff-tree --no-commit-id --name-only -r "$commit" -- . "${exclude[@]}")
-			# A commit that only edits new files has gone into them
-			[ -n "$added$edited" ] || continue
-			n=$((n + 1))
-			name=$(printf '%04d-%s.patch' $n "$(git log -1 --format=%f "$commit" | cut -c 1-52)")
-			if [ -n "$edited" ]; then
-				format_patch "$commit" -- . "${exclude[@]}" >"$tmp/patches/$name"
-			else
-				format_patch "$commit" | sed '/^diff --git/,$d' >"$tmp/patches/$name"
-			fi
-			printf '%s' "$name"
-			for f in $added; do
-				! git cat-file -e "HEAD:$f" 2>/dev/null || printf ' %s' "$f"
-			done
-			echo
-		done
-	}
-} >"$tmp/patches/series"
+n=0
+for commit in $(git rev-list --reverse base..HEAD); do
+	signoff=()
+	git log -1 --format=%B "$commit" | grep -q '^Signed-off-by: ' || signoff=(-s)
+	n=$((n + 1))
+	git format-patch -q -k -1 --start-number "$n" --zero-commit --no-signature --abbrev=12 \
+		"${signoff[@]}" -o "$tmp/patches" "$commit"
+done
+# New files, as they are in the end
+new=$(git diff --name-only --diff-filter=A base HEAD)
 for f in $new; do
 	mkdir -p "$tmp/$(dirname "$f")"
 	git show "HEAD:$f" >"$tmp/$f"
@@ -96,12 +66,16 @@ else
 	echo "$dir: what it was made from is unknown, later edits of $top are undone" >&2
 fi
 
+old=$(series_new_files)
 rm -f "$top"/patches/*.patch
-mv "$tmp"/patches/* "$top/patches/"
+mv "$tmp"/patches/*.patch "$top/patches/"
 for f in $new; do
 	mkdir -p "$top/$(dirname "$f")"
 	cmp -s "$tmp/$f" "$top/$f" || cp "$tmp/$f" "$top/$f"
 	[ "$(git ls-tree HEAD "$f" | cut -c 1-6)" != 100755 ] || chmod +x "$top/$f"
 done
+for f in $old; do
+	[ -e "$tmp/$f" ] || rm -f "$top/$f"
+done
 series_sums >"$record"
-echo "$(grep -c '^[0-9]' "$top/patches/series") patches, $(echo "$new" | wc -w) new files"
+echo "$n patches, $(echo "$new" | wc -w) new files"

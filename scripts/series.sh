@@ -1,27 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154
-# Reading patches/series: one line a step, the patch and behind it the new
-# files that come with it. A step without edits of existing files has a patch
-# with a changelog only.
+# Reading the series: patches/NNNN-*.patch, complete as git format-patch writes them. The
+# new files of the kernel lie here a second time, open, as they are in the end.
 
 # The patches in order
 series_patches()
 {
-	sed 's/#.*//' "$top/patches/series" | awk 'NF { print $1 }'
+	(cd "$top/patches" && printf '%s\n' [0-9]*.patch)
 }
 
-# The new files of one patch, or of all
+# series_files PATCH: all files that a patch touches
+series_files()
+{
+	sed -nE 's,^(---|\+\+\+) [ab]/,,p' "$top/patches/$1" | sort -u
+}
+
+# The files that one patch adds, or all
 series_new_files()
 {
-	sed 's/#.*//' "$top/patches/series" |
-		awk -v p="${1:-}" 'NF && (p == "" || $1 == p) {
-			for (i = 2; i <= NF; i++) print $i }'
+	local p
+
+	for p in ${1:-$(series_patches)}; do
+		sed -n '/^new file mode/,/^+++ /s,^+++ b/,,p' "$top/patches/$p"
+	done
+}
+
+# The files of the kernel that the series edits
+series_edited_files()
+{
+	local p
+
+	for p in $(series_patches); do
+		series_files "$p"
+	done | sort -u | grep -vxF -f <(series_new_files)
 }
 
 # A hash of each file that the series consists of, and its name
 series_sums()
 {
-	(cd "$top" && sha256sum patches/series patches/*.patch $(series_new_files) 2>/dev/null) || :
+	(cd "$top" && sha256sum patches/*.patch $(series_new_files) 2>/dev/null) || :
 }
 
 # Where the working tree that is the current directory keeps these sums, as they were
@@ -31,23 +48,11 @@ series_record()
 	git rev-parse --git-path vswap-series
 }
 
-# The existing files that one patch edits, or all
-series_edited_files()
-{
-	local p
-
-	for p in ${1:-$(series_patches)}; do
-		sed -n 's,^--- a/,,p' "$top/patches/$p"
-	done | sort -u
-}
-
-# Apply the edits of a patch in the current directory. git must not find the
-# repository around it: there, it would skip what lies outside the directory.
+# Apply a patch in the current directory. git must not find the repository around it:
+# there, it would skip what lies outside the directory.
 series_apply_patch()
 {
-	if grep -q '^--- a/' "$top/patches/$1"; then
-		GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git apply --whitespace=error-all "$top/patches/$1"
-	fi
+	GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git apply --whitespace=error-all "$top/patches/$1"
 }
 
 # Commits that nobody is to see need no identity: a new machine has none
@@ -58,11 +63,11 @@ series_identity()
 		GIT_AUTHOR_NAME=vswap GIT_AUTHOR_EMAIL=vswap@localhost
 }
 
-# Make a git repository in $1 that holds the files the series is about, as they
-# are in the pristine tree, and commit the steps of the series on top.
+# Make a git repository in $1 that holds the files the series edits, as they are in the
+# pristine tree, and commit the series on top.
 series_repository()
 {
-	local dir=$1 p f
+	local dir=$1 f
 
 	series_identity
 	mkdir -p "$dir"
@@ -78,41 +83,8 @@ series_repository()
 	series_commit
 }
 
-# Commit the steps of the series in the repository that is the current directory
+# Commit the series in the repository that is the current directory
 series_commit()
 {
-	local p
-
-	for p in $(series_patches); do
-		series_commit_step "$p"
-	done
-}
-
-series_commit_step()
-{
-	local p=$1 f
-
-	series_apply_patch "$p"
-	for f in $(series_new_files "$p"); do
-		mkdir -p "$(dirname "$f")"
-		cp "$top/$f" "$f"
-	done
-	git add -f -A
-	GIT_AUTHOR_NAME=$(git mailinfo /dev/null /dev/null <"$top/patches/$p" | sed -n 's/^Author: //p') \
-	GIT_AUTHOR_EMAIL=$(git mailinfo /dev/null /dev/null <"$top/patches/$p" | sed -n 's/^Email: //p') \
-	GIT_AUTHOR_DATE=$(git mailinfo /dev/null /dev/null <"$top/patches/$p" | sed -n 's/^Date: //p') \
-		git commit -q --allow-empty -F <(series_changelog "$p")
-}
-
-# Subject and changelog of a patch
-series_changelog()
-{
-	local msg
-
-	msg=$(mktemp)
-	git mailinfo -k "$msg" /dev/null <"$top/patches/$1" |
-		sed -n 's/^Subject: \(\[PATCH[^]]*\] \)\?//p'
-	echo
-	cat "$msg"
-	rm -f "$msg"
+	git am -q -k --whitespace=error-all "$top"/patches/[0-9]*.patch
 }

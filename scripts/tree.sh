@@ -12,9 +12,7 @@
 state()
 {
 	readlink -f "$build/pristine"
-	cat "$top/patches/series"
-	for p in $(series_patches); do cat "$top/patches/$p"; done
-	for f in $(series_new_files); do cat "$top/$f"; done
+	cat "$top"/patches/[0-9]*.patch
 }
 
 apply()
