@@ -245,13 +245,13 @@ static void cram_write(struct cram_node *node, struct cram_batch *batch)
 
 		if (ops && ops->written)
 			ops->written(node->priv, batch->to[i]);
-		if (IS_ERR(copy->page))
-			continue;
-		copy->sum = READ_ONCE(node->verify) ? cram_sum(from) : 0;
-		cram_set_owner(node, copy->page, page_swap_entry(from));
-		atomic_long_inc(&node->stored);
+		if (!IS_ERR(copy->page)) {
+			copy->sum = READ_ONCE(node->verify) ? cram_sum(from) : 0;
+			cram_set_owner(node, copy->page, page_swap_entry(from));
+			atomic_long_inc(&node->stored);
+		}
+		cram_reserved(node);
 	}
-	cram_reserved(node, batch->nr);
 }
 
 /* See what has become of a page that was written: is it to be kept? */

@@ -146,7 +146,7 @@ void cram_room_init(struct cram_node *node);
 void cram_room_renew(struct cram_node *node);
 int cram_reserve(struct cram_node *node, struct page **pages, int nr);
 void cram_unreserve(struct cram_node *node, struct page *page, int err);
-void cram_reserved(struct cram_node *node, int nr);
+void cram_reserved(struct cram_node *node);
 int cram_refresh(struct cram_node *node);
 void cram_get_usage(struct cram_node *node, struct cram_usage *usage);
 unsigned int cram_mean_size(struct cram_node *node);

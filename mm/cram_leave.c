@@ -117,10 +117,10 @@ static int cram_evacuate(struct cram_node *node)
 		if (READ_ONCE(node->gone))
 			return -ENODEV;
 		err = cram_read_some_back(node, 0, node->nr_pages, &in_vain);
-		if (err)
-			return err;
 		before = left;
 		left = atomic_long_read_acquire(&node->stored);
+		if (left && err)
+			return err;
 		if (left < before) {
 			idle = 0;
 			continue;

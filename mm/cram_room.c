@@ -300,10 +300,9 @@ int cram_reserve(struct cram_node *node, struct page **pages, int nr)
 	}
 }
 
-static void __cram_leave_flight(struct cram_node *node, int nr)
+static void __cram_leave_flight(struct cram_node *node)
 {
-	node->in_flight -= nr;
-	if (!node->in_flight && node->closed)
+	if (!--node->in_flight && node->closed)
 		wake_up_var_locked(&node->in_flight, &node->lock);
 }
 
@@ -317,7 +316,7 @@ void cram_unreserve(struct cram_node *node, struct page *page, int err)
 	node->reserved -= PAGE_SIZE;
 	WRITE_ONCE(node->bound, node->bound - PAGE_SIZE);
 	__cram_put_page(node, page, err == -ENOSPC ? &node->blank : &node->refused);
-	__cram_leave_flight(node, 1);
+	__cram_leave_flight(node);
 	if (err == -ENOSPC) {
 		node->wanted = CRAM_WANTED;
 		__cram_stop(node);
@@ -325,12 +324,12 @@ void cram_unreserve(struct cram_node *node, struct page *page, int err)
 	spin_unlock(&node->lock);
 }
 
-/* So many pages are written, as far as the CPU goes, or at least a part of them. */
-void cram_reserved(struct cram_node *node, int nr)
+/* The page is written, as far as the CPU goes, or at least a part of it. */
+void cram_reserved(struct cram_node *node)
 {
 	spin_lock(&node->lock);
-	node->written += nr * PAGE_SIZE;
-	__cram_leave_flight(node, nr);
+	node->written += PAGE_SIZE;
+	__cram_leave_flight(node);
 	spin_unlock(&node->lock);
 }
 
@@ -485,11 +484,14 @@ static void cram_evicted(struct cram_node *node, unsigned long nr)
 void cram_make_room(struct cram_node *node)
 {
 	unsigned long nr = cram_check(node);
+	/* None is left that could go for the driver */
+	bool in_vain = !nr && READ_ONCE(node->wanted) && !atomic_long_read(&node->stored);
 
-	if (!nr || cram_backoff_delay(&node->evict_backoff))
+	if ((!nr && !in_vain) || cram_backoff_delay(&node->evict_backoff))
 		return;
 
-	nr = zswap_evict_direct(&node->direct, nr);
+	if (nr)
+		nr = zswap_evict_direct(&node->direct, nr);
 	cram_evicted(node, nr);
 	cram_backoff(&node->evict_backoff, !nr);
 	/* They take room until the device has discarded them, which comes first */

@@ -9,7 +9,7 @@
 lock_build
 "$top/scripts/prepare.sh" base vswap
 for flavor in base vswap; do
-	VSWAP_ACCEL=tcg "$top/scripts/guest.sh" -i -c 1 -m 1G -t 1200 -d 320 \
+	"$top/scripts/guest.sh" -i -c 1 -m 1G -t 1200 -d 320 \
 		"$flavor" bench >"$build/log/bench-$flavor" ||
 		die "bench on $flavor failed, see $build/log/bench-$flavor"
 done
@@ -26,7 +26,7 @@ paste -d: "$build/log/bench-base" "$build/log/bench-vswap" |
 # page goes the same way but for the store.
 "$top/scripts/prepare.sh" nocram
 for flavor in nocram vswap; do
-	VSWAP_ACCEL=tcg "$top/scripts/guest.sh" -x -i -c 1 -m 1G -t 1200 \
+	"$top/scripts/guest.sh" -x -i -c 1 -m 1G -t 1200 \
 		"$flavor" bench-cram >"$build/log/bench-cram-$flavor" ||
 		die "bench-cram on $flavor failed, see $build/log/bench-cram-$flavor"
 done

@@ -93,6 +93,8 @@ else
 	# so when the host has no time for ten ticks.
 	tell="hpet=disable no_timer_check"
 fi
+# Instructions are counted one after the other, which no other accelerator can
+[ ${#icount[@]} -eq 0 ] || accel=tcg
 args=(-accel "$accel" -smp "$cpus" -m "$mem"
 	-no-reboot -nographic -nodefaults "${icount[@]}"
 	-kernel "$build/$flavor/$image" -initrd "$initrd")

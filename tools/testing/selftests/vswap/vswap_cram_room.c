@@ -247,6 +247,21 @@ VSWAP_TEST(vswap_cram_room, driver_full)
 	ASSERT_EQ(sim_load_with(1, 2, SMALL, "ratio=1"), 0);
 	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
 	ASSERT_EQ(sim_wait_blank(1, SMALL), 0);
+
+	/* There is none yet: it is asked again after a while */
+	ASSERT_EQ(write_sim(1, "refuse", 2), 0);
+	fill_region(q, 1, PATTERN_QUARTER, 6);
+	ASSERT_EQ(swap_out(q, 1), 1);
+	EXPECT_EQ(read_node(1, "stored"), 0);
+	ASSERT_EQ(write_sim(1, "refuse", 0), 0);
+	for (int i = 0; i < 100 && !read_node(1, "stored"); i++) {
+		EXPECT_EQ(check_region(q, 1, PATTERN_QUARTER, 6), 1);
+		usleep(100000);
+		ASSERT_EQ(swap_out(q, 1), 1);
+	}
+	EXPECT_GT(read_node(1, "stored"), 0);
+	EXPECT_EQ(check_region(q, 1, PATTERN_QUARTER, 6), 1);
+
 	fill_region(p, NR, PATTERN_QUARTER, 7);
 	ASSERT_EQ(swap_out(p, NR), NR);
 	EXPECT_GE(read_node(1, "stored_pages"), NR);
