@@ -22,25 +22,72 @@ fixups=$(git log --format='%h %s' base..HEAD | grep -E '^[^ ]+ (fixup|squash|ame
 [ -z "$fixups" ] ||
 	die "$dir has commits that belong into others, see git rebase --autosquash:"$'\n'"$fixups"
 
+for f in rebase-merge rebase-apply MERGE_HEAD; do
+	[ ! -e "$(git rev-parse --git-path "$f")" ] || die "$dir is in the middle of a rebase or a merge"
+done
+commits=$(git rev-list --reverse base..HEAD)
+[ -n "$commits" ] || die "$dir has no commits on top of base"
+merges=$(git log --merges --format='%h %s' base..HEAD)
+[ -z "$merges" ] || die "$dir has merges, of which patches can't be made:"$'\n'"$merges"
+
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/patches"
 
-# Whoever refreshes signs off what nobody has signed off
+# Whoever refreshes signs off what nobody has signed off. Not as his configuration wants
+# patches to be.
 n=0
-for commit in $(git rev-list --reverse base..HEAD); do
+for commit in $commits; do
+	! git diff --quiet "$commit^" "$commit" || die "$(git log -1 --format='%h %s' "$commit") changes nothing"
 	signoff=()
 	git log -1 --format=%B "$commit" | grep -q '^Signed-off-by: ' || signoff=(-s)
 	n=$((n + 1))
-	git format-patch -q -k -1 --start-number "$n" --zero-commit --no-signature --abbrev=12 \
+	git -c diff.algorithm=default -c diff.context=3 -c format.noprefix=false format-patch -q -k -1 \
+		--start-number "$n" --zero-commit --no-signature --no-renames --abbrev=12 \
+		--src-prefix=a/ --dst-prefix=b/ --no-base --no-thread --no-attach --no-notes \
 		"${signoff[@]}" -o "$tmp/patches" "$commit"
 done
 # New files, as they are in the end
-new=$(git diff --name-only --diff-filter=A base HEAD)
+new=$(git diff --no-renames --name-only --diff-filter=A base HEAD)
 for f in $new; do
 	mkdir -p "$tmp/$(dirname "$f")"
 	git show "HEAD:$f" >"$tmp/$f"
 done
+
+# Messages, which git takes apart again when it reads a patch, and authors
+messages()
+{
+	git -C "$1" log --reverse --format='%an <%ae>%n%ad%n%B' base..HEAD | sed '/^Signed-off-by: /d' | cat -s
+}
+
+# Are these patches the commits? What they make of the files has to be the same, modes
+# included.
+verify()
+{
+	local f repo=$tmp/repo
+
+	git init -q "$repo"
+	git diff --no-renames --name-only --diff-filter=a base HEAD | while read -r f; do
+		mkdir -p "$repo/$(dirname "$f")"
+		git show "base:$f" >"$repo/$f"
+		[ "$(git ls-tree base "$f" | cut -c 1-6)" != 100755 ] || chmod +x "$repo/$f"
+	done
+	(
+		cd "$repo"
+		series_identity
+		git add -f -A
+		git commit -q --allow-empty -m base
+		git tag base
+		patches=$tmp/patches series_commit
+	) || die "the patches of these commits do not apply: see what git says above"
+	diff <(messages "$dir") <(messages "$repo") >&2 ||
+		die "patches would lose, or change, what these messages have"
+	# shellcheck disable=SC2046
+	diff <(git -C "$repo" ls-tree -r HEAD) <(git ls-tree -r HEAD $(git -C "$repo" ls-files)) >&2 ||
+		die "patches would make other files of these commits"
+}
+
+verify
 
 # What is not as it was when the tree was made, and would not stay as it is
 undone()

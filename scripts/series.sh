@@ -3,36 +3,61 @@
 # Reading the series: patches/NNNN-*.patch, complete as git format-patch writes them. The
 # new files of the kernel lie here a second time, open, as they are in the end.
 
+# Where the patches are; refresh.sh looks at some that are not here yet
+patches=$top/patches
+
 # The patches in order
 series_patches()
 {
-	(cd "$top/patches" && printf '%s\n' [0-9]*.patch)
+	(cd "$patches" && printf '%s\n' [0-9]*.patch)
+}
+
+# git must not find the repository around a directory: there, it would skip what lies
+# outside of that.
+series_git_apply()
+{
+	GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git apply "$@"
 }
 
 # series_files PATCH: all files that a patch touches
 series_files()
 {
-	sed -nE 's,^(---|\+\+\+) [ab]/,,p' "$top/patches/$1" | sort -u
+	series_git_apply --numstat "$patches/$1" | cut -f 3
 }
 
-# The files that one patch adds, or all
+# The files that one patch adds, or all do that are there in the end
 series_new_files()
 {
 	local p
 
 	for p in ${1:-$(series_patches)}; do
-		sed -n '/^new file mode/,/^+++ /s,^+++ b/,,p' "$top/patches/$p"
-	done
+		series_git_apply --summary "$patches/$p"
+	done | awk '
+		$1 == "create" { if (!seen[$4]++) names[++n] = $4; there[$4] = 1 }
+		$1 == "delete" { there[$4] = 0 }
+		END { for (i = 1; i <= n; i++) if (there[names[i]]) print names[i] }'
 }
 
 # The files of the kernel that the series edits
 series_edited_files()
 {
-	local p
+	local p new
 
+	new=$(series_new_files)
 	for p in $(series_patches); do
 		series_files "$p"
-	done | sort -u | grep -vxF -f <(series_new_files)
+	done | sort -u | grep -vxF "$new"
+}
+
+# What lies open in the directory of this repository and is not what the kernel tree $1
+# has; nothing if all is
+series_open_files()
+{
+	local f
+
+	for f in $(series_new_files); do
+		cmp -s "$top/$f" "$1/$f" || echo "$f"
+	done
 }
 
 # A hash of each file that the series consists of, and its name
@@ -48,11 +73,10 @@ series_record()
 	git rev-parse --git-path vswap-series
 }
 
-# Apply a patch in the current directory. git must not find the repository around it:
-# there, it would skip what lies outside the directory.
+# Apply a patch in the current directory
 series_apply_patch()
 {
-	GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git apply --whitespace=error-all "$top/patches/$1"
+	series_git_apply --whitespace=error-all "$patches/$1"
 }
 
 # Commits that nobody is to see need no identity: a new machine has none
@@ -86,5 +110,5 @@ series_repository()
 # Commit the series in the repository that is the current directory
 series_commit()
 {
-	git am -q -k --whitespace=error-all "$top"/patches/[0-9]*.patch
+	git am -q -k --keep-cr --whitespace=error-all "$patches"/[0-9]*.patch
 }

@@ -39,6 +39,11 @@ apply()
 		mv "$f.copy" "$f"
 	done
 
+	# What it deletes
+	git diff --no-renames --name-only --diff-filter=D base HEAD | while read -r f; do
+		rm -f "$applied/$f"
+	done
+
 	# What an earlier series touched and this one does not
 	touch "$build/linux.files"
 	sort "$build/linux.files" "$build/linux.files.new" "$build/linux.files.new" |
@@ -63,3 +68,7 @@ if [ "$(cat "$build/linux.state" 2>/dev/null)" != "$new" ]; then
 	step "kernel source: apply the series" "$build/log/tree.log" apply
 	echo "$new" >"$build/linux.state"
 fi
+edited=$(series_open_files "$applied")
+[ -z "$edited" ] || die "Not as patches/ make them, which is what is built:
+$edited
+Edit them in a working tree, see make tree, and bring them back with make refresh."
