@@ -284,7 +284,7 @@ static void cram_stored(struct cram_node *node, struct page *page, struct mt_cop
 static int cram_store_some(struct cram_node *node, struct page *page, int first, int nr,
 			   struct mt_copy *copies)
 {
-	struct cram_batch batch;
+	struct cram_batch batch __uninitialized;
 	int nr_missing = 0, got;
 
 	for (int i = first; i < nr; i++)
