@@ -31,16 +31,18 @@ t()
 }
 
 # The entries in MAINTAINERS come with the last patch. One printk() without a level is the
-# kernel's own, edited. Commits that a Fixes: tag names are in no history here. A file of
-# tests may be named after its tests, and the fixture of the kselftests is a macro that
-# makes functions. In a repository, it would take a patch for a file like others.
+# kernel's own, edited. Commits that a Fixes: tag names are in no history here. A Kconfig
+# file names others of that name, and a file of tests may be named after its tests. The
+# fixture of the kselftests is a macro that makes functions. In a repository, checkpatch
+# would take a patch for a file like others.
 checkpatch()
 {
 	local ignore=FILE_PATH_CHANGES,GIT_COMMIT_ID,UNKNOWN_COMMIT_ID,PRINTK_WITHOUT_KERN_LEVEL
+	ignore+=,EMBEDDED_FILENAME
 
 	case $1 in
-	*-selftests-*) ignore+=,EMBEDDED_FILENAME,MULTISTATEMENT_MACRO_USE_DO_WHILE
-		ignore+=,MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE ;;
+	*-selftests-*) ignore+=,MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL
+		ignore+=,MACRO_ARG_REUSE ;;
 	esac
 	cd /
 	"$build/pristine/scripts/checkpatch.pl" --strict --no-tree --no-signoff --quiet \
