@@ -277,10 +277,7 @@ static void cram_stored(struct cram_node *node, struct page *page, struct mt_cop
 	}
 }
 
-/*
- * Store some of the pages that are missing, from @first on. Returns where to go on, or
- * an error that goes for all that are left.
- */
+/* Store some of the pages that are missing, from @first on. Returns where to go on. */
 static int cram_store_some(struct cram_node *node, struct page *page, int first, int nr,
 			   struct mt_copy *copies)
 {
@@ -292,8 +289,13 @@ static int cram_store_some(struct cram_node *node, struct page *page, int first,
 	if (!nr_missing)
 		return nr;
 	got = cram_reserve(node, batch.to, nr_missing);
-	if (got < 0)
-		return got;
+	if (got < 0) {
+		for (; first < nr; first++) {
+			if (mt_copy_missing(&copies[first]))
+				copies[first].page = ERR_PTR(got);
+		}
+		return nr;
+	}
 
 	for (batch.nr = 0; batch.nr < got; first++) {
 		if (!mt_copy_missing(&copies[first]))
@@ -315,19 +317,12 @@ static int cram_store(struct mt_direct *direct, struct page *page, int nr,
 		      struct mt_copy *copies)
 {
 	struct cram_node *node = direct_to_node(direct);
-	int next = 0, last = 0, nr_missing = 0;
+	int nr_missing = 0;
 
-	while (next >= 0 && next < nr) {
-		last = next;
+	for (int next = 0; next < nr;)
 		next = cram_store_some(node, page, next, nr, copies);
-	}
-	for (int i = 0; i < nr; i++) {
-		if (!mt_copy_missing(&copies[i]))
-			continue;
-		nr_missing++;
-		if (next < 0 && i >= last)
-			copies[i].page = ERR_PTR(next);
-	}
+	for (int i = 0; i < nr; i++)
+		nr_missing += mt_copy_missing(&copies[i]);
 	if (nr_missing)
 		cram_count(node, CRAM_REFUSED, nr_missing);
 

@@ -70,18 +70,18 @@ static char *huge_region(const char *cgroup, int seed)
 	return NULL;
 }
 
-/* Pages on the devices, of which each has its entry. */
-static long stored_pages(void)
-{
-	return read_node(1, "stored_pages") + read_node(2, "stored_pages");
-}
-
 /* ... that is out. */
 static char *huge_out(const char *cgroup, int seed)
 {
 	char *p = huge_region(cgroup, seed);
 
 	return p && swap_out(p, HUGE_NR) == HUGE_NR ? p : NULL;
+}
+
+/* Pages on the devices, of which each has its entry. */
+static long stored_pages(void)
+{
+	return read_node(1, "stored_pages") + read_node(2, "stored_pages");
 }
 
 /* A huge page goes by itself, and comes back. A slow device is only slow. */
