@@ -49,14 +49,20 @@ checkpatch()
 		--ignore "$ignore" "$top/patches/$1"
 }
 
-kernel_doc()
+# none COMMAND...: that says nothing
+none()
 {
 	local out
 
-	cd "$applied"
-	out=$(scripts/kernel-doc -none -Wreturn "$1" 2>&1)
+	out=$("$@" 2>&1)
 	echo "$out"
 	[ -z "$out" ]
+}
+
+kernel_doc()
+{
+	cd "$applied"
+	none scripts/kernel-doc -none -Wreturn "$1"
 }
 
 signed_off()
@@ -82,15 +88,6 @@ open_files()
 		[ ! -e "$build/pristine/$f" ] || echo "$f is in the kernel already"
 	done
 	series_open_files "$applied"
-}
-
-none()
-{
-	local out
-
-	out=$("$@")
-	echo "$out"
-	[ -z "$out" ]
 }
 
 # The cover letter names patches by their numbers

@@ -64,21 +64,14 @@ messages()
 # included.
 verify()
 {
-	local f repo=$tmp/repo
+	local repo=$tmp/repo edited
 
-	git init -q "$repo"
-	git diff --no-renames --name-only --diff-filter=a base HEAD | while read -r f; do
-		mkdir -p "$repo/$(dirname "$f")"
-		git show "base:$f" >"$repo/$f"
-		[ "$(git ls-tree base "$f" | cut -c 1-6)" != 100755 ] || chmod +x "$repo/$f"
-	done
+	mapfile -t edited < <(git diff --no-renames --name-only --diff-filter=a base HEAD)
+	mkdir "$tmp/base"
+	[ ${#edited[@]} -eq 0 ] || git archive base -- "${edited[@]}" | tar -x -C "$tmp/base"
 	(
-		cd "$repo"
-		series_identity
-		git add -f -A
-		git commit -q --allow-empty -m base
-		git tag base
-		patches=$tmp/patches series_commit
+		patches=$tmp/patches
+		series_repository "$repo" "$tmp/base"
 	) || die "the patches of these commits do not apply: see what git says above"
 	diff <(messages "$dir") <(messages "$repo") >&2 ||
 		die "patches would lose, or change, what these messages have"

@@ -19,20 +19,18 @@ series_git_apply()
 	GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git apply "$@"
 }
 
-# series_files PATCH: all files that a patch touches
+# series_files [PATCH]: all files that a patch touches, or all do
 series_files()
 {
-	series_git_apply --numstat "$patches/$1" | cut -f 3
+	# shellcheck disable=SC2086
+	(cd "$patches" && series_git_apply --numstat ${1:-[0-9]*.patch}) | cut -f 3 | sort -u
 }
 
 # The files that one patch adds, or all do that are there in the end
 series_new_files()
 {
-	local p
-
-	for p in ${1:-$(series_patches)}; do
-		series_git_apply --summary "$patches/$p"
-	done | awk '
+	# shellcheck disable=SC2086
+	(cd "$patches" && series_git_apply --summary ${1:-[0-9]*.patch}) | awk '
 		$1 == "create" { if (!seen[$4]++) names[++n] = $4; there[$4] = 1 }
 		$1 == "delete" { there[$4] = 0 }
 		END { for (i = 1; i <= n; i++) if (there[names[i]]) print names[i] }'
@@ -41,12 +39,10 @@ series_new_files()
 # The files of the kernel that the series edits
 series_edited_files()
 {
-	local p new
+	local new
 
 	new=$(series_new_files)
-	for p in $(series_patches); do
-		series_files "$p"
-	done | sort -u | grep -vxF "$new"
+	series_files | grep -vxF "$new"
 }
 
 # What lies open in the directory of this repository and is not what the kernel tree $1
@@ -87,11 +83,11 @@ series_identity()
 		GIT_AUTHOR_NAME=vswap GIT_AUTHOR_EMAIL=vswap@localhost
 }
 
-# Make a git repository in $1 that holds the files the series edits, as they are in the
-# pristine tree, and commit the series on top.
+# Make a git repository in $1 that holds the files the series edits, as they are in $2,
+# the pristine tree, and commit the series on top.
 series_repository()
 {
-	local dir=$1 f
+	local dir=$1 pristine=${2:-$build/pristine} f
 
 	series_identity
 	mkdir -p "$dir"
@@ -99,10 +95,10 @@ series_repository()
 	git init -q .
 	for f in $(series_edited_files); do
 		mkdir -p "$(dirname "$f")"
-		cp "$build/pristine/$f" "$f"
+		cp "$pristine/$f" "$f"
 	done
 	git add -f -A
-	git commit -q -m base
+	git commit -q --allow-empty -m base
 	git tag base
 	series_commit
 }
