@@ -37,7 +37,7 @@ may_be_skipped()
 	debug-cram | torture* | mte) ;;
 	cram) with+='|no fault injection' ;;
 	debug*) with+='|no memory is left for it, see cram(_big)?=|no memory tags' ;;
-	uml) with+='|no memory tags'
+	uml) with+='|no memory is left for it, see cram(_big)?=|no memory tags'
 		with+='|no [^,]*, (see|the kernel has no) CONFIG_|no fault injection|no memory errors'
 		with+='|no (ext4|KSM|userfaultfd( that moves)?|(transparent )?huge pages|large folios)'
 		with+='|no (tmpfs with huge pages|CPU that can be switched off)' ;;
