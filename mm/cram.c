@@ -63,12 +63,12 @@ void cram_wake(struct cram_node *node, unsigned long delay)
 {
 	struct timer_list *timer = &node->work.timer;
 
-	/* What waits for something else may do so for long */
+	if (delay && queue_delayed_work(cram_wq, &node->work, delay))
+		return;
+	/* What it waits for already may be for long */
 	if (!delay || (timer_pending(timer) &&
 		       time_before(jiffies + delay, READ_ONCE(timer->expires))))
 		mod_delayed_work(cram_wq, &node->work, delay);
-	else
-		queue_delayed_work(cram_wq, &node->work, delay);
 }
 
 /**

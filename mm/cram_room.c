@@ -438,6 +438,7 @@ static unsigned long cram_check(struct cram_node *node)
 {
 	int err = cram_refresh(node);
 	unsigned long nr = 0;
+	bool empty;
 
 	spin_lock(&node->lock);
 	if (!err && !node->wanted &&
@@ -454,9 +455,12 @@ static unsigned long cram_check(struct cram_node *node)
 		cram_wake(node, CRAM_SETTLE_POLL);
 		nr = 0;
 	}
+	/* It may be late to tell that all of it is free, and nobody comes who would ask */
+	empty = node->full && node->compresses && !node->wanted &&
+		!atomic_long_read(&node->stored);
 	spin_unlock(&node->lock);
 
-	if (err && !cram_backoff_delay(&node->evict_backoff))
+	if ((err || empty) && !cram_backoff_delay(&node->evict_backoff))
 		cram_backoff(&node->evict_backoff, true);
 	return nr;
 }

@@ -9,13 +9,14 @@
  * freed takes room until it is trimmed. The device counts for itself, and whether
  * the kernel has kept to the rules: see violations.
  *
- * Module parameters, one value for each device but the last three:
+ * Module parameters, one value for each device but the last four:
  *	start=ADDRESS,...	of the regions, in bytes
  *	size=BYTES,...		of the regions
  *	nid=NODE,...		the nodes
  *	adistance=N,...		their abstract distances
  *	ratio=N			times that the region is larger than the room
  *	stale=PERCENT		of the room that an earlier kernel has left in use
+ *	late=MS			so long is what has been trimmed still said to be in use
  *	hole=BYTES		in the middle of each region, so that it is two ranges
  *
  * Files in debugfs, in cram_sim/N for the N-th device, from 1 on:
@@ -68,13 +69,14 @@
 static ulong start[CRAM_SIM_MAX], size[CRAM_SIM_MAX];
 static int nid[CRAM_SIM_MAX], adistance[CRAM_SIM_MAX];
 static int nr_start, nr_size, nr_nid, nr_adistance;
-static uint ratio = 4, stale, hole;
+static uint ratio = 4, stale, late, hole;
 module_param_array(start, ulong, &nr_start, 0444);
 module_param_array(size, ulong, &nr_size, 0444);
 module_param_array(nid, int, &nr_nid, 0444);
 module_param_array(adistance, int, &nr_adistance, 0444);
 module_param(ratio, uint, 0444);
 module_param(stale, uint, 0444);
+module_param(late, uint, 0444);
 module_param(hole, uint, 0444);
 
 enum cram_sim_state {
@@ -100,6 +102,8 @@ struct cram_sim {
 	struct irq_work interrupt;
 	spinlock_t lock;		/* for what is in use, and the pages */
 	u64 capacity, used;
+	u64 late_used;			/* what is said to be in use until then */
+	unsigned long late_until;
 	u32 delay_us, lag_pages, drop, refuse, trim_ms, trim_fail, copy_fail;
 	bool silent, usage_fail, stop, gone, glitch, dma;
 	u64 lost_writes, violations, trims, copies, copied;
@@ -269,6 +273,8 @@ static int sim_get_usage(void *priv, struct cram_usage *usage)
 	spin_lock(&sim->lock);
 	usage->capacity = sim->capacity;
 	usage->used = sim->used;
+	if (time_before(jiffies, sim->late_until))
+		usage->used = max(usage->used, sim->late_used);
 	usage->lag = sim->nr_queued * PAGE_SIZE;
 	spin_unlock(&sim->lock);
 	return 0;
@@ -299,11 +305,13 @@ static void sim_trim_page(struct cram_sim *sim, struct cram_sim_page *p)
 static int sim_trim(void *priv, const struct range *ranges, int nr)
 {
 	struct cram_sim *sim = sim_of(priv);
+	u64 used;
 
 	if (sim->trim_ms)
 		msleep(sim->trim_ms);
 
 	spin_lock(&sim->lock);
+	used = sim->used;
 	sim->trims++;
 	if (sim->trim_fail) {
 		sim->trim_fail--;
@@ -322,6 +330,13 @@ static int sim_trim(void *priv, const struct range *ranges, int nr)
 			cond_resched();
 		}
 	}
+
+	spin_lock(&sim->lock);
+	if (late) {
+		sim->late_used = used;
+		sim->late_until = jiffies + msecs_to_jiffies(late);
+	}
+	spin_unlock(&sim->lock);
 	return 0;
 }
 

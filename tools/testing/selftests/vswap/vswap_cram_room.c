@@ -155,6 +155,30 @@ VSWAP_TEST(vswap_cram_room, stale)
 	munmap(p, NR * page_size);
 }
 
+/*
+ * ... which it may tell late, when nothing is stored and nobody asks any more. It takes
+ * pages all the same before long.
+ */
+VSWAP_TEST(vswap_cram_room, stale_late)
+{
+	char *p = map_region(NR, false);
+	long stored = 0;
+
+	ASSERT_EQ(sim_load_with(1, 2, SMALL, "ratio=1 stale=100 late=500"), 0);
+	ASSERT_EQ(write_sim(2, "refuse", 1), 0);
+	ASSERT_EQ(sim_wait_blank(1, SMALL), 0);
+	usleep(600000);
+	for (int i = 0; i < 10 && stored < NR; i++) {
+		usleep(500000);
+		fill_region(p, NR, PATTERN_QUARTER, i);
+		ASSERT_EQ(swap_out(p, NR), NR);
+		stored = read_node(1, "stored_pages");
+		EXPECT_EQ(check_region(p, NR, PATTERN_QUARTER, i), NR);
+	}
+	EXPECT_GE(stored, NR);
+	munmap(p, NR * page_size);
+}
+
 /* Who frees pages does not wait until they are discarded; nobody writes there before. */
 VSWAP_TEST(vswap_cram_room, slow_trim)
 {
