@@ -143,9 +143,7 @@ for i in "${!files[@]}"; do
 done
 # KUnit tests would run in every boot of a kernel that has them.
 [ "$job" = kunit ] || append="kunit.enable=0 $append"
-# In ramfs, unlike tmpfs, a libc that everybody maps can't be swapped out, and come back as
-# memory of the cgroup of a test that has ended since.
-append="$tell rootfstype=ramfs console=$console panic=-1 oops=panic softlockup_panic=0 job=$job $(job_environment) $append"
+append="$tell console=$console panic=-1 oops=panic softlockup_panic=0 job=$job $(job_environment) $append"
 
 if [ "$job" = shell ]; then
 	"$qemu" "${args[@]}" -serial mon:stdio -append "$append"

@@ -27,7 +27,7 @@ mkdir -p "$build/log"
 # The job's line is a file descriptor, as the kernel's console is.
 machine()
 {
-	exec "$build/uml/linux" mem=512M ncpus=2 rootfstype=ramfs seccomp=on panic=-1 kunit.enable=0 \
+	exec "$build/uml/linux" mem=512M ncpus=2 seccomp=on panic=-1 kunit.enable=0 \
 		initrd="$build/initramfs.cpio" con=null con0=null,fd:1 ssl=null ssl1=null,fd:3 \
 		console=tty0 loglevel=7 "job=$job" "$append" >"$log" 2>&1 3>"$dir/job"
 }
