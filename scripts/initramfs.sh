@@ -28,7 +28,7 @@ headers=$cache/headers/$(headers_state | digest)
 
 kselftest()
 {
-	make -C "$tests/$1" OUTPUT="$out/$1" "${compilers[@]}" \
+	make -C "$tests/$1" OUTPUT="$out/$1" LDFLAGS=-static "${compilers[@]}" \
 		KHDR_INCLUDES="-isystem $headers" -j"$jobs" "${@:2}"
 }
 
@@ -75,21 +75,6 @@ compile()
 	done
 }
 
-# pack_libraries PROGRAM...: what they need to run, from where the compiler has it. They
-# are not linked statically, as each would bring a libc along that takes longer to unpack
-# than most of them run, and memory of the guest.
-pack_libraries()
-{
-	local interpreter lib
-
-	interpreter=$(readelf -l "$1" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
-	install -D "$("${cross}gcc" -print-file-name="$(basename "$interpreter")")" \
-		"$root$interpreter"
-	for lib in $(readelf -d "$@" | sed -n 's/.*(NEEDED).*\[\(.*\)]/\1/p' | sort -u); do
-		install -D "$("${cross}gcc" -print-file-name="$lib")" "$root/lib/$lib"
-	done
-}
-
 pack()
 {
 	local d
@@ -107,9 +92,8 @@ pack()
 	# Files take memory of the guest, and some jobs fill all there is
 	find "$out/vswap" -maxdepth 1 -type f -perm -u+x -exec cp {} "$root/tests/vswap/" \;
 	find "$root/tests/vswap" -type f -exec "${cross}strip" {} +
-	[ "$machine" != x86 ] || cp "$out/cgroup/test_zswap" "$root/tests/cgroup/"
-	pack_libraries "$root"/tests/*/*
 	cp "$tests"/vswap/*.sh "$root/tests/vswap/"
+	[ "$machine" != x86 ] || cp "$out/cgroup/test_zswap" "$root/tests/cgroup/"
 	chmod -R +x "$root/tests" "$root/bin" "$root/init"
 	# Not compressed: with KASAN in an emulator that takes a fifth of a boot
 	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$initramfs"
@@ -117,7 +101,7 @@ pack()
 
 state()
 {
-	cat "$0" "$top"/scripts/guest/* "$tests"/vswap/* "$tests"/cgroup/*.c "$tests"/cgroup/lib/*.c \
+	cat "$top"/scripts/guest/* "$tests"/vswap/* "$tests"/cgroup/*.c "$tests"/cgroup/lib/*.c \
 		"$tests"/*.h
 	echo "$headers"
 	sha256sum "$busybox"
