@@ -36,13 +36,14 @@ series_new_files()
 		END { for (i = 1; i <= n; i++) if (there[names[i]]) print names[i] }'
 }
 
-# The files of the kernel that the series edits
+# The files of the kernel that the series edits: not those that a patch adds, even if a
+# later one removes them
 series_edited_files()
 {
-	local new
+	local added
 
-	new=$(series_new_files)
-	series_files | grep -vxF "$new"
+	added=$(cd "$patches" && series_git_apply --summary [0-9]*.patch | awk '$1 == "create" { print $4 }')
+	series_files | grep -vxF "$added"
 }
 
 # What lies open in the directory of this repository and is not what the kernel tree $1
