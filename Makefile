@@ -23,7 +23,7 @@ refuse = $(foreach g,$(or $(MAKECMDGOALS),help),$(if $(filter $(g),$(takes-$(1))
 $(foreach v,FLAVOR TESTS TIME SEED CPUS WITHOUT,\
 	$(if $(filter command,$(origin $(v))),$(call refuse,$(v))))
 
-.PHONY: help run test test-all torture cram shell kernel tree refresh series check bisect bench clean
+.PHONY: help run quick test test-all torture cram shell kernel tree refresh series check bisect bench clean
 
 help:
 	@sed -n 's/^| `make \([^`]*\)` | \(.*\) |$$/make \1\n	\2/p' README.md | tr -d '`'
@@ -31,6 +31,9 @@ help:
 
 run:
 	@$(SCRIPTS)/run.sh
+
+quick:
+	@TESTS="check uml" $(SCRIPTS)/test.sh
 
 test:
 	@$(SCRIPTS)/test.sh
