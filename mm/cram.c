@@ -6,9 +6,9 @@
  * take a copy of one page, if the driver and the watermarks allow it; zswap keeps
  * the address of the copy in place of compressed data of its own. Nothing else
  * knows of these pages: they are device memory that the page allocator never
- * sees. mm/cram_map.c maps them; which of them are free is for mm/cram_pages.c, how
- * much room there is for mm/cram_room.c, and what happens to them when the driver
- * leaves for mm/cram_leave.c.
+ * sees. mm/cram_map.c maps them, mm/cram_store.c copies pages there and back; which of
+ * them are free is for mm/cram_pages.c, how much room there is for mm/cram_room.c, and
+ * what happens to them when the driver leaves for mm/cram_leave.c.
  *
  * Worker. Each node has one, which has the device discard what was freed, moves
  * pages elsewhere when there is no room, and backs off where that is in vain. It
@@ -20,37 +20,20 @@
  */
 #define pr_fmt(fmt) "cram: " fmt
 
-#include <linux/highmem.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
-#include <linux/swapops.h>
-#include <linux/xxhash.h>
 #include "internal.h"
 #include "swap.h"
 #include "cram.h"
-
-/* What takes more is not worth it, in bytes */
-#define CRAM_MAX_SIZE		(PAGE_SIZE - PAGE_SIZE / 8)
-
-/* Stores after which the driver is asked again for the mean size of a page */
-#define CRAM_MEAN_PAGES		256
-
-/* How long pages that are freed wait for others to be trimmed with them, in jiffies */
-#define CRAM_TRIM_DELAY		(HZ / 10)
 
 static LIST_HEAD(cram_nodes);
 static bool cram_hibernating;
 static DEFINE_MUTEX(cram_mutex);	/* for these, and for (un)registering */
 static DECLARE_WAIT_QUEUE_HEAD(cram_removed);	/* one of the nodes has gone */
 static struct workqueue_struct *cram_wq;
-
-static struct cram_node *direct_to_node(struct mt_direct *direct)
-{
-	return container_of(direct, struct cram_node, direct);
-}
 
 /**
  * cram_wake - Have the worker of a node run, unless it does before.
@@ -109,271 +92,6 @@ static void cram_work(struct work_struct *work)
 		cram_wake(node, delay);
 }
 
-/*
- * Bytes, and nothing that an architecture keeps beside them: that would stay with a
- * page of the device. Returns whether all of @from could be read.
- */
-static bool cram_copy(struct page *to, struct page *from)
-{
-	void *vfrom = kmap_local_page(from), *vto = kmap_local_page(to);
-	unsigned long left = copy_mc_to_kernel(vto, vfrom, PAGE_SIZE);
-
-	if (!left)
-		kmsan_copy_page_meta(to, from);
-	kunmap_local(vto);
-	kunmap_local(vfrom);
-	if (left)
-		memory_failure_queue(page_to_pfn(from), 0);
-
-	return !left;
-}
-
-/* What a page takes, the @nth that was stored, in bytes, as far as is known. */
-static unsigned int cram_size(struct cram_node *node, struct page *page, long nth)
-{
-	unsigned int size = 0;
-
-	if (node->ops && node->ops->stored_size)
-		size = node->ops->stored_size(node->priv, page);
-	else if (!node->compresses)
-		return PAGE_SIZE;
-	if (size)
-		return size;
-
-	if (!(nth % CRAM_MEAN_PAGES))
-		cram_refresh(node);
-	return min_t(unsigned int, cram_mean_size(node), CRAM_MAX_SIZE);
-}
-
-/* A page is not in use any more. */
-static void cram_put_page(struct cram_node *node, struct page *page)
-{
-	bool wake;
-
-	spin_lock(&node->lock);
-	wake = __cram_put_page(node, page, &node->freed) || node->full;
-	spin_unlock(&node->lock);
-	if (wake)
-		cram_wake(node, CRAM_TRIM_DELAY);
-}
-
-/* Give a page back, see mt_free_page(). */
-static void cram_free(struct mt_direct *direct, struct page *page)
-{
-	struct cram_node *node = direct_to_node(direct);
-
-	/* With the last page it may go, see cram_leave(), though not yet */
-	rcu_read_lock();
-	cram_put_page(node, page);
-	if (!atomic_long_dec_return_release(&node->stored) &&
-	    READ_ONCE(node->state) == CRAM_ORPHAN)
-		cram_wake(node, 0);
-	rcu_read_unlock();
-}
-
-/* Of a page in memory that could be read before. Never 0. */
-static u32 cram_sum(struct page *page)
-{
-	void *addr = kmap_local_page(page);
-	u32 sum = xxhash(addr, PAGE_SIZE, 0);
-
-	kunmap_local(addr);
-	return sum ?: 1;
-}
-
-/* Pages that are stored together. */
-struct cram_batch {
-	int nr;
-	struct page *from[MT_STORE_PAGES];
-	struct page *to[MT_STORE_PAGES];
-	struct mt_copy *copies[MT_STORE_PAGES];
-};
-
-/* Have the driver decide on each page of a batch, which keeps those that it takes. */
-static void cram_offer(struct cram_node *node, struct cram_batch *batch)
-{
-	const struct cram_ops *ops = node->ops;
-	int nr = 0, err = 0;
-
-	if (!ops || !ops->may_store)
-		return;
-
-	for (int i = 0; i < batch->nr; i++) {
-		/* Where there is no room for one, there is none for the next */
-		if (err != -ENOSPC)
-			err = ops->may_store(node->priv, batch->to[i]);
-		if (err) {
-			cram_unreserve(node, batch->to[i], err);
-			batch->copies[i]->page = ERR_PTR(err == -ENOSPC ? err : -EAGAIN);
-			continue;
-		}
-		batch->from[nr] = batch->from[i];
-		batch->to[nr] = batch->to[i];
-		batch->copies[nr++] = batch->copies[i];
-	}
-	batch->nr = nr;
-}
-
-/* By the device if it can, else page by page. */
-static void cram_copy_pages(struct cram_node *node, struct cram_batch *batch)
-{
-	const struct cram_ops *ops = node->ops;
-	bool copied = ops && ops->copy &&
-		      !ops->copy(node->priv, batch->to, batch->from, batch->nr);
-
-	for (int i = 0; i < batch->nr; i++) {
-		struct page *to = batch->to[i], *from = batch->from[i];
-
-		if (copied)
-			kmsan_copy_page_meta(to, from);
-		batch->copies[i]->page = copied || cram_copy(to, from) ? to :
-					 ERR_PTR(-EHWPOISON);
-	}
-}
-
-/* Write pages that are reserved. */
-static void cram_write(struct cram_node *node, struct cram_batch *batch)
-{
-	const struct cram_ops *ops = node->ops;
-
-	cram_copy_pages(node, batch);
-	if (node->compresses)
-		cram_write_back(batch->to, batch->nr);
-	for (int i = 0; i < batch->nr; i++) {
-		struct mt_copy *copy = batch->copies[i];
-		struct page *from = batch->from[i];
-
-		if (ops && ops->written)
-			ops->written(node->priv, batch->to[i]);
-		if (!IS_ERR(copy->page)) {
-			copy->sum = READ_ONCE(node->verify) ? cram_sum(from) : 0;
-			cram_set_owner(node, copy->page, page_swap_entry(from));
-			atomic_long_inc(&node->stored);
-		}
-		cram_reserved(node);
-	}
-}
-
-/* See what has become of a page that was written: is it to be kept? */
-static void cram_stored(struct cram_node *node, struct page *page, struct mt_copy *copy)
-{
-	int err = 0;
-
-	if (IS_ERR(copy->page)) {
-		cram_put_page(node, page);
-		return;
-	}
-
-	copy->size = cram_size(node, page,
-			       atomic_long_inc_return(&node->events[CRAM_STORED]));
-	if (copy->size > CRAM_MAX_SIZE && node->ops && node->ops->stored_size)
-		err = -E2BIG;
-	else if (PageHWPoison(page) || READ_ONCE(node->gone))
-		err = -EAGAIN;
-	if (err) {
-		/* Nothing is gained, or it has failed already; who stores has the data still */
-		cram_free(&node->direct, page);
-		copy->page = ERR_PTR(err);
-	}
-}
-
-/* Store some of the pages that are missing, from @first on. Returns where to go on. */
-static int cram_store_some(struct cram_node *node, struct page *page, int first, int nr,
-			   struct mt_copy *copies)
-{
-	struct cram_batch batch __uninitialized;
-	int nr_missing = 0, got;
-
-	for (int i = first; i < nr; i++)
-		nr_missing += mt_copy_missing(&copies[i]);
-	if (!nr_missing)
-		return nr;
-	got = cram_reserve(node, batch.to, nr_missing);
-	if (got < 0) {
-		for (; first < nr; first++) {
-			if (mt_copy_missing(&copies[first]))
-				copies[first].page = ERR_PTR(got);
-		}
-		return nr;
-	}
-
-	for (batch.nr = 0; batch.nr < got; first++) {
-		if (!mt_copy_missing(&copies[first]))
-			continue;
-		batch.from[batch.nr] = page + first;
-		batch.copies[batch.nr++] = &copies[first];
-	}
-	cram_offer(node, &batch);
-	if (batch.nr)
-		cram_write(node, &batch);
-	for (int i = 0; i < batch.nr; i++)
-		cram_stored(node, batch.to[i], batch.copies[i]);
-
-	return first;
-}
-
-/* Copy pages to the node, see mt_store_pages(). */
-static int cram_store(struct mt_direct *direct, struct page *page, int nr,
-		      struct mt_copy *copies)
-{
-	struct cram_node *node = direct_to_node(direct);
-	int nr_missing = 0;
-
-	for (int next = 0; next < nr;)
-		next = cram_store_some(node, page, next, nr, copies);
-	for (int i = 0; i < nr; i++)
-		nr_missing += mt_copy_missing(&copies[i]);
-	if (nr_missing)
-		cram_count(node, CRAM_REFUSED, nr_missing);
-
-	return nr_missing;
-}
-
-/* Is it what was stored? The device may have dropped it, and said nothing. */
-static bool cram_is_sound(const struct mt_copy *copy, struct page *page)
-{
-	return !copy->sum || copy->sum == cram_sum(page);
-}
-
-/* Copy a page back, see mt_load_page(). */
-static int cram_load(struct mt_direct *direct, const struct mt_copy *copy,
-		     struct page *to)
-{
-	struct cram_node *node = direct_to_node(direct);
-
-	/* The device, or the machine check handler, may have said so before */
-	if (READ_ONCE(node->gone) || PageHWPoison(copy->page))
-		return -EIO;
-	if (!cram_copy(to, copy->page)) {
-		cram_poison(node, copy->page);
-		return -EIO;
-	}
-	/* It may have gone meanwhile, and what was read is anything */
-	smp_rmb();
-	if (READ_ONCE(node->gone))
-		return -EIO;
-	/* Dropped, or a device that is not itself for a moment */
-	if (!cram_is_sound(copy, to)) {
-		cram_count(node, CRAM_DROPPED, 1);
-		return -EBADMSG;
-	}
-
-	cram_count(node, CRAM_LOADED, 1);
-	return 0;
-}
-
-static unsigned long cram_headroom(struct mt_direct *direct)
-{
-	return cram_room_pages(direct_to_node(direct));
-}
-
-static const struct mt_direct_ops cram_direct_ops = {
-	.store = cram_store,
-	.load = cram_load,
-	.free = cram_free,
-	.headroom = cram_headroom,
-};
-
 /* Nobody can reach it any more, but who is looking at the list of all. */
 void cram_node_free(struct cram_node *node)
 {
@@ -414,9 +132,7 @@ static struct cram_node *cram_node_alloc(int nid, const char *name,
 	node->nr_ranges = nr_ranges;
 	for (int i = 0; i < nr_ranges; i++)
 		node->ranges[i] = ranges[i];
-	node->direct.nid = nid;
-	node->direct.kind = MT_COPIES;
-	node->direct.ops = &cram_direct_ops;
+	node->nid = nid;
 	node->verify = true;
 	INIT_DELAYED_WORK(&node->work, cram_work);
 	cram_room_init(node);
@@ -439,7 +155,7 @@ static int cram_instance(int nid)
 
 again:
 	list_for_each_entry(node, &cram_nodes, list) {
-		if (node->direct.nid == nid && node->instance == instance) {
+		if (node->nid == nid && node->instance == instance) {
 			instance++;
 			goto again;
 		}
@@ -480,7 +196,7 @@ bool cram_disown(struct cram_node *node)
 void cram_remove(struct cram_node *node, bool worker)
 {
 	cram_sysfs_remove(node);
-	/* Who has given back the last page may be looking at it, see cram_free() */
+	/* Who has given back the last page may be looking at it, see cram_free_page() */
 	synchronize_rcu();
 	/* Nobody queues it any more */
 	if (worker)
@@ -499,7 +215,7 @@ void cram_remove(struct cram_node *node, bool worker)
 static bool cram_has_ranges(struct cram_node *node, int nid, const struct range *ranges,
 			    int nr_ranges)
 {
-	return node->direct.nid == nid && node->nr_ranges == nr_ranges &&
+	return node->nid == nid && node->nr_ranges == nr_ranges &&
 	       !memcmp(node->ranges, ranges, nr_ranges * sizeof(*ranges));
 }
 
@@ -557,7 +273,7 @@ static int cram_join(struct cram_node *node)
 		return -EBUSY;
 	if (READ_ONCE(node->gone))
 		return -ENODEV;
-	err = mt_add_direct(&node->direct);
+	err = cram_store_add(node);
 	if (err)
 		return err;
 
@@ -593,7 +309,7 @@ static int cram_show(struct cram_node *node)
 	guard(mutex)(&cram_mutex);
 	if (cram_hibernating)
 		return -EBUSY;
-	err = cram_sysfs_add(node, cram_instance(node->direct.nid));
+	err = cram_sysfs_add(node, cram_instance(node->nid));
 	if (err)
 		return err;
 

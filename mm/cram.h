@@ -5,11 +5,11 @@
 
 #include <linux/cram.h>
 #include <linux/kobject.h>
-#include <linux/memory-tiers.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <linux/workqueue.h>
+#include "cram_store.h"
 
 /* Events on a node since it was registered. */
 enum cram_event {
@@ -45,7 +45,9 @@ struct cram_backoff {
 
 /* A device: memory of one node. */
 struct cram_node {
-	struct mt_direct direct;	/* its place among the memory tiers */
+	int nid;
+	int adistance;			/* of the node, as its memory tier has it */
+	struct list_head store_list;	/* of those that take copies, the nearest first */
 	const struct cram_ops *ops;
 	void *priv;
 	struct kobject kobj;
@@ -114,6 +116,10 @@ void cram_set_state(struct cram_node *node, enum cram_state state);
 void cram_set_orphan(struct cram_node *node);
 bool cram_disown(struct cram_node *node);
 void cram_remove(struct cram_node *node, bool worker);
+
+/* mm/cram_store.c */
+int cram_store_add(struct cram_node *node);
+void cram_store_del(struct cram_node *node);
 
 /* mm/cram_map.c */
 int cram_map(struct cram_node *node);

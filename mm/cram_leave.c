@@ -26,7 +26,7 @@
 #include "internal.h"
 #include "swap.h"
 #include "cram.h"
-#include "zswap_direct.h"
+#include "zswap.h"
 
 /* How long to wait between the rounds of giving up a device, in jiffies */
 #define CRAM_IDLE_DELAY		(HZ / 50 + 1)
@@ -109,7 +109,7 @@ static int cram_evacuate(struct cram_node *node)
 	int idle = 0, err;
 
 	while (!READ_ONCE(node->gone) && !signal_pending(current) &&
-	       zswap_evict_direct(&node->direct, CRAM_LEAVE_PAGES))
+	       zswap_evict_direct(node, node->nid, CRAM_LEAVE_PAGES))
 		cond_resched();
 
 	left = atomic_long_read_acquire(&node->stored);
@@ -144,7 +144,7 @@ static bool cram_evacuate_some(struct cram_node *node)
 
 	if (READ_ONCE(node->gone))
 		return false;
-	if (zswap_evict_direct(&node->direct, CRAM_LEAVE_PAGES))
+	if (zswap_evict_direct(node, node->nid, CRAM_LEAVE_PAGES))
 		return true;
 
 	if (node->leave_index >= node->nr_pages)
@@ -194,7 +194,7 @@ int cram_unregister(struct cram_node *node)
 
 	cram_set_state(node, CRAM_LEAVING);
 	cram_close(node);
-	mt_del_direct(&node->direct);
+	cram_store_del(node);
 	cancel_delayed_work_sync(&node->work);
 	err = cram_evacuate(node);
 	cram_forget_driver(node);

@@ -94,17 +94,17 @@ int cram_map(struct cram_node *node)
 		err = -ENOMEM;
 		goto release;
 	}
-	addr = memremap_pages(node->pgmap, node->direct.nid);
+	addr = memremap_pages(node->pgmap, node->nid);
 	if (IS_ERR(addr)) {
 		err = PTR_ERR(addr);
 		goto free;
 	}
 
 	for (unsigned long i = 0; i < node->nr_pages; i++) {
-		cram_index_page(node, i)->zone_device_data = &node->direct;
+		cram_index_page(node, i)->zone_device_data = node;
 		cond_resched();
 	}
-	mt_get_kind(node->direct.kind);
+	static_branch_inc(&cram_present);
 	return 0;
 
 free:
@@ -121,7 +121,7 @@ void cram_unmap(struct cram_node *node)
 	if (!node->pgmap)
 		return;
 
-	mt_put_kind(node->direct.kind);
+	static_branch_dec(&cram_present);
 	memunmap_pages(node->pgmap);
 	kfree(node->pgmap);
 	node->pgmap = NULL;

@@ -26,7 +26,7 @@
 #include <linux/sched/mm.h>
 #include <linux/wait_bit.h>
 #include "cram.h"
-#include "zswap_direct.h"
+#include "zswap.h"
 
 /* Percent of the capacity at which stores stop and go on again */
 #define CRAM_HIGH	95
@@ -495,7 +495,7 @@ void cram_make_room(struct cram_node *node)
 		return;
 
 	if (nr)
-		nr = zswap_evict_direct(&node->direct, nr);
+		nr = zswap_evict_direct(node, node->nid, nr);
 	cram_evicted(node, nr);
 	cram_backoff(&node->evict_backoff, !nr);
 	/* They take room until the device has discarded them, which comes first */
@@ -508,7 +508,7 @@ void cram_make_room(struct cram_node *node)
  * @node: the node.
  *
  * Before any more pages are reserved, the driver is asked for the usage. Those that are,
- * up to %MT_STORE_PAGES on each CPU, are still written. For a driver whose device tells it
+ * up to %CRAM_STORE_PAGES on each CPU, are still written. For a driver whose device tells it
  * by an interrupt, say.
  *
  * Context: Any. The driver sees to it that the node is not unregistered meanwhile.

@@ -221,9 +221,9 @@ int cram_sysfs_add(struct cram_node *node, int instance)
 {
 	node->instance = instance;
 	if (!instance)
-		return kobject_add(&node->kobj, cram_kobj, "node%d", node->direct.nid);
+		return kobject_add(&node->kobj, cram_kobj, "node%d", node->nid);
 
-	return kobject_add(&node->kobj, cram_kobj, "node%d.%d", node->direct.nid, instance);
+	return kobject_add(&node->kobj, cram_kobj, "node%d.%d", node->nid, instance);
 }
 
 /* Waits for those who are reading or writing a file. */

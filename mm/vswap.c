@@ -5,8 +5,7 @@
  * The virtual device is a swap_info_struct like any other, and the cluster
  * allocator of mm/swapfile.c serves it. What is different is that it has no
  * size: its array of clusters is a range of kernel addresses in which pages are
- * mapped as clusters are used up and unmapped when the clusters at the end are
- * free again.
+ * mapped as clusters are used up.
  *
  *	cluster_info
  *	|
@@ -17,25 +16,18 @@
  *	                     ^
  *	                     si->max: slots of the clusters that are whole
  *
- * The end moves under vswap_mutex. Whoever holds an entry that is pinned (see
- * mm/swap.h) has a cluster in use, and a cluster in use is never unmapped.
- * Whoever does not has to check the offset against si->max and use the cluster
- * within one RCU read-side critical section, as the *_unpinned() helpers do;
- * a spinlock held counts as one. Shrinking lowers si->max, waits for a grace
- * period, and unmaps only then. It waits without the mutex, as reclaim may want
- * to grow meanwhile: then si->max is raised again over what is still mapped.
+ * The end moves under vswap_mutex, and never back: an entry that has been valid
+ * once can be looked up at any time. What is large, the tables of a cluster, is
+ * freed with the cluster.
  *
  * Which folios get virtual slots is in mm/vswap_policy.c, what backs a slot in
- * mm/vswap_backing.c, the knobs in mm/vswap_sysfs.c.
+ * mm/vswap_backing.c, how it is written and read in mm/vswap_io.c.
  */
 #define pr_fmt(fmt) "vswap: " fmt
 
 #include <linux/init.h>
-#include <linux/jiffies.h>
 #include <linux/kmemleak.h>
-#include <linux/list.h>
 #include <linux/memblock.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
@@ -45,31 +37,13 @@
 #include <linux/swapfile.h>
 #include <linux/vmalloc.h>
 #include <linux/vswap.h>
-#include <linux/workqueue.h>
-#include <linux/zswap.h>
 #include <kunit/static_stub.h>
 #include "internal.h"
 #include "swap_table.h"
 #include "swap.h"
-#include "vswap_table.h"
-
-/*
- * How much a mapping may count on zswap to compress its data. Common compressors
- * take memory of processes to a half or a third of its size; the better case counts,
- * as only what is obviously too large is to be refused.
- */
-#define VSWAP_OVERCOMMIT_RATIO	3
-
-/* How long clusters have to be free before their memory is given back. */
-#define VSWAP_SHRINK_DELAY	HZ
-
-/* How many pages of clusters to unmap at one go. */
-#define VSWAP_UNMAP_BATCH	512
+#include "vswap_internal.h"
 
 struct swap_info_struct *vswap_info __ro_after_init;
-
-/* Nobody does I/O on the virtual device, but reclaim asks for the flags. */
-static struct swap_ops vswap_ops;
 
 /* Devices not to be written to from within a file system; protected by swapon_mutex */
 static unsigned int vswap_nofs_devices;
@@ -81,27 +55,16 @@ static struct lock_class_key vswap_cluster_lock_key;
 struct vswap_array {
 	struct vm_struct *area;		/* addresses for max_clusters */
 	unsigned long max_clusters;
-	unsigned long recent;		/* the last one that was freed of late */
-
-	/* Protected by vswap_mutex */
-	unsigned long nr_pages;		/* of clusters below si->max */
-	unsigned long nr_mapped;	/* with those that are to be given back */
-	bool grown;			/* since shrinking began */
+	unsigned long nr_pages;		/* that are mapped */
 };
 
 static struct vswap_array vswap_array;
 
 /*
- * Serializes growing and shrinking. Taken in reclaim, so it is never held for
- * longer than it takes to deal with one page of clusters, or to unmap some.
+ * Serializes growing. Taken in reclaim, so it is never held for longer than it takes
+ * to allocate one page of clusters.
  */
 static DEFINE_MUTEX(vswap_mutex);
-
-struct vswap_event_counts {
-	unsigned long nr[NR_VSWAP_EVENTS];
-};
-
-static DEFINE_PER_CPU(struct vswap_event_counts, vswap_events);
 
 /* Where each CPU allocated last, by order: apart from the real devices'. */
 struct vswap_percpu {
@@ -147,8 +110,6 @@ static struct page *vswap_alloc_page(void)
 
 static void vswap_init_cluster(struct swap_cluster_info *ci)
 {
-	/* Nobody looks at it yet, or any more: it may have been here before. */
-	memset(ci, 0, sizeof(*ci));
 	spin_lock_init(&ci->lock);
 	lockdep_set_class(&ci->lock, &vswap_cluster_lock_key);
 }
@@ -162,25 +123,6 @@ static void vswap_add_free_cluster(struct swap_info_struct *si,
 	spin_unlock(&si->lock);
 	ci->flags = CLUSTER_FLAG_FREE;
 	spin_unlock(&ci->lock);
-}
-
-/* Take a cluster off the free list, false if it is not there. */
-static bool vswap_del_free_cluster(struct swap_info_struct *si,
-				   struct swap_cluster_info *ci)
-{
-	bool free;
-
-	spin_lock(&ci->lock);
-	free = ci->flags == CLUSTER_FLAG_FREE;
-	if (free) {
-		spin_lock(&si->lock);
-		list_del(&ci->list);
-		spin_unlock(&si->lock);
-		ci->flags = CLUSTER_FLAG_NONE;
-	}
-	spin_unlock(&ci->lock);
-
-	return free;
 }
 
 /*
@@ -210,7 +152,7 @@ out:
 	return err;
 }
 
-/* Make one more page of clusters available, map it if it is not there yet. */
+/* Make one more page of clusters available. */
 static int vswap_grow_array(struct swap_info_struct *si,
 			    struct vswap_array *array)
 {
@@ -224,182 +166,23 @@ static int vswap_grow_array(struct swap_info_struct *si,
 
 	first = vswap_nr_clusters(array, array->nr_pages);
 	end = vswap_nr_clusters(array, array->nr_pages + 1);
+	err = vswap_map_page(array);
+	if (err)
+		return err;
+	WRITE_ONCE(array->nr_pages, array->nr_pages + 1);
 
-	/*
-	 * A page that was about to be given back has all its clusters, and
-	 * they are as good as new. Somebody with a stale entry may have one
-	 * locked.
-	 */
-	if (array->nr_pages == array->nr_mapped) {
-		err = vswap_map_page(array);
-		if (err)
-			return err;
-		array->nr_mapped++;
-		for (i = first; i < end; i++)
-			vswap_init_cluster(&si->cluster_info[i]);
-		vswap_count_event(VSWAP_GROW);
-	}
+	for (i = first; i < end; i++)
+		vswap_init_cluster(&si->cluster_info[i]);
 
-	array->nr_pages++;
-	array->grown = true;
-
-	/* Pairs with vswap_find_cluster(): initialized before it is seen. */
+	/* Pairs with vswap_max_slots(): initialized before it is seen. */
 	smp_store_release(&si->max, vswap_nr_slots(end));
 
 	/* Offset 0 means "none" to the allocator, so cluster 0 is not used. */
 	for (i = max(first, 1UL); i < end; i++)
 		vswap_add_free_cluster(si, &si->cluster_info[i]);
+	vswap_count_event(VSWAP_GROW);
 
 	return 0;
-}
-
-/*
- * Take the last page of clusters out of use if all of them are free. It stays
- * mapped for those who look up stale entries.
- */
-static bool vswap_retire_page(struct swap_info_struct *si,
-			      struct vswap_array *array)
-{
-	unsigned long first, end, i;
-
-	lockdep_assert_held(&vswap_mutex);
-
-	/* The first one may begin on the page before */
-	first = vswap_nr_clusters(array, array->nr_pages - 1);
-	end = vswap_nr_clusters(array, array->nr_pages);
-
-	/* Isolate them, so that nobody allocates from them */
-	for (i = end; i > max(first, 1UL); i--) {
-		if (!vswap_del_free_cluster(si, &si->cluster_info[i - 1]))
-			goto undo;
-	}
-
-	array->nr_pages--;
-	WRITE_ONCE(si->max, vswap_nr_slots(first));
-	return true;
-
-undo:
-	for (; i < end; i++)
-		vswap_add_free_cluster(si, &si->cluster_info[i]);
-	return false;
-}
-
-/* Unmap pages at the end that are out of use, after a grace period. */
-static void vswap_unmap_pages(struct vswap_array *array, struct list_head *pages)
-{
-	unsigned long first, start, end;
-
-	lockdep_assert_held(&vswap_mutex);
-
-	first = max(array->nr_pages,
-		    array->nr_mapped - min(array->nr_mapped, VSWAP_UNMAP_BATCH));
-	start = vswap_page_addr(array, first);
-	end = vswap_page_addr(array, array->nr_mapped);
-
-	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE) {
-		list_add(&vmalloc_to_page((void *)addr)->lru, pages);
-		kmemleak_free((void *)addr);
-	}
-	/* One flush of all TLBs for all of them */
-	vm_area_unmap_pages(array->area, start, end);
-	vswap_count_events(VSWAP_SHRINK, array->nr_mapped - first);
-	array->nr_mapped = first;
-}
-
-static void vswap_free_unmapped(struct list_head *pages)
-{
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, pages, lru) {
-		list_del(&page->lru);
-		__free_page(page);
-	}
-}
-
-/*
- * Give back the pages at the end of the array that hold free clusters only, but
- * for the first @keep pages. Gives way if the device has to grow.
- *
- * Returns false if that has happened and pages are left to be given back.
- */
-static bool vswap_shrink_array(struct swap_info_struct *si,
-			       struct vswap_array *array, unsigned long keep)
-{
-	LIST_HEAD(pages);
-	bool idle;
-
-	mutex_lock(&vswap_mutex);
-	array->grown = false;
-	while (array->nr_pages > keep && !array->grown &&
-	       vswap_retire_page(si, array)) {
-		mutex_unlock(&vswap_mutex);
-		cond_resched();
-		mutex_lock(&vswap_mutex);
-	}
-	idle = array->nr_mapped == array->nr_pages;
-	mutex_unlock(&vswap_mutex);
-	if (idle)
-		return true;
-
-	synchronize_rcu();
-
-	mutex_lock(&vswap_mutex);
-	while (array->nr_mapped > array->nr_pages && !array->grown) {
-		vswap_unmap_pages(array, &pages);
-		mutex_unlock(&vswap_mutex);
-		cond_resched();
-		mutex_lock(&vswap_mutex);
-	}
-	idle = array->nr_mapped == array->nr_pages;
-	mutex_unlock(&vswap_mutex);
-
-	vswap_free_unmapped(&pages);
-	return idle;
-}
-
-static void vswap_shrink_work_fn(struct work_struct *work);
-static DECLARE_DELAYED_WORK(vswap_shrink_work, vswap_shrink_work_fn);
-
-static void vswap_shrink_work_fn(struct work_struct *work)
-{
-	struct vswap_array *array = &vswap_array;
-	unsigned long recent = xchg(&array->recent, 0);
-	unsigned long keep = 0;
-
-	/*
-	 * Usage goes up and down. What has been in use since the last time is
-	 * likely to be used again soon.
-	 */
-	if (recent)
-		keep = PFN_UP((recent + 1) * sizeof(struct swap_cluster_info));
-
-	if (!vswap_shrink_array(vswap_info, array, keep) || recent)
-		queue_delayed_work(system_dfl_wq, &vswap_shrink_work,
-				   VSWAP_SHRINK_DELAY);
-}
-
-/**
- * vswap_cluster_freed - Note that a cluster has become free.
- * @si: the device it is on, virtual or not.
- * @ci: the cluster.
- *
- * Context: Any. The caller holds the lock of @ci.
- */
-void vswap_cluster_freed(struct swap_info_struct *si,
-			 struct swap_cluster_info *ci)
-{
-	unsigned long index;
-
-	if (!swap_is_vswap(si))
-		return;
-
-	/* This is a hint: of two at a time, it does not matter who wins */
-	index = ci - si->cluster_info;
-	if (index > READ_ONCE(vswap_array.recent))
-		WRITE_ONCE(vswap_array.recent, index);
-	if (!delayed_work_pending(&vswap_shrink_work))
-		queue_delayed_work(system_dfl_wq, &vswap_shrink_work,
-				   VSWAP_SHRINK_DELAY);
 }
 
 /**
@@ -431,7 +214,7 @@ bool vswap_grow(bool contended)
  * @order: order of the folio.
  *
  * Context: The caller holds the local lock of the swap allocator.
- * Return: An offset, maybe of a cluster that is gone; 0 if there is none.
+ * Return: An offset, 0 if there is none.
  */
 unsigned long vswap_next_offset(unsigned int order)
 {
@@ -466,48 +249,30 @@ unsigned long vswap_used_pages(void)
 }
 
 /**
- * vswap_extra_pages - The number of pages that are out but on no device.
+ * vswap_max_slots - The end of the device, for those who look at all of it.
  *
  * Context: Any.
- * Return: Number of virtual slots in use without a physical slot.
+ * Return: Number of slots, whose clusters can all be looked at.
  */
-unsigned long vswap_extra_pages(void)
+unsigned long vswap_max_slots(void)
 {
-	long pages = vswap_used_pages();
-
-	/* A device that is not in use has none */
-	for (int type = 0; type < SWP_TYPE_VSWAP; type++) {
-		struct swap_info_struct *si = READ_ONCE(swap_info[type]);
-
-		if (si)
-			pages -= atomic_long_read(&si->rmap_pages);
-	}
-
-	/* All of them move while they are read */
-	return max(pages, 0L);
+	/* Pairs with vswap_grow_array() */
+	return vswap_info ? smp_load_acquire(&vswap_info->max) : 0;
 }
 
 /**
- * vswap_overcommit_pages - By how much zswap extends memory at its best.
- *
- * For the heuristic that refuses mappings which are obviously too large. A full
- * pool is taken to hold VSWAP_OVERCOMMIT_RATIO times its size, and takes the
- * place of once its size. If the pool may take all of the memory, that makes as
- * many times the memory in all.
+ * vswap_array_bytes - The memory that the array of clusters takes.
  *
  * Context: Any.
- * Return: Number of pages, 0 if no page can be swapped out without a device.
+ * Return: Bytes, without what hangs off the clusters.
  */
-unsigned long vswap_overcommit_pages(void)
+unsigned long vswap_array_bytes(void)
 {
-	if (!vswap_usable())
-		return 0;
-
-	return zswap_max_pages() * (VSWAP_OVERCOMMIT_RATIO - 1);
+	return READ_ONCE(vswap_array.nr_pages) << PAGE_SHIFT;
 }
 
 /**
- * vswap_note_device - Note that a folio may be written to a device from now on.
+ * vswap_add_device - Note that a folio may be written to a device from now on.
  * @si: the device, which is about to be enabled.
  *
  * If writing to it means that reclaim must not be about to enter a file system,
@@ -515,205 +280,28 @@ unsigned long vswap_overcommit_pages(void)
  *
  * Context: The caller holds swapon_mutex.
  */
-void vswap_note_device(struct swap_info_struct *si)
+void vswap_add_device(struct swap_info_struct *si)
 {
-	if (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS && !vswap_nofs_devices++)
-		WRITE_ONCE(vswap_ops.flags, vswap_ops.flags | SWAP_OPS_F_REQUIRE_NOFS);
+	if (!vswap_info || !(si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS))
+		return;
+	if (!vswap_nofs_devices++)
+		WRITE_ONCE(vswap_info->ops, &vswap_nofs_ops);
 }
 
 /**
- * vswap_forget_device - Note that no folio is written to a device any more.
+ * vswap_remove_device - Note that no folio is written to a device any more.
  * @si: the device, which is empty and will not be written to again.
  *
- * See vswap_note_device().
+ * See vswap_add_device().
  *
  * Context: The caller holds swapon_mutex.
  */
-void vswap_forget_device(struct swap_info_struct *si)
+void vswap_remove_device(struct swap_info_struct *si)
 {
-	if (si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS && !--vswap_nofs_devices)
-		WRITE_ONCE(vswap_ops.flags, vswap_ops.flags & ~SWAP_OPS_F_REQUIRE_NOFS);
-}
-
-/*
- * Statistics
- */
-
-void vswap_count_events(enum vswap_event event, unsigned long nr)
-{
-	this_cpu_add(vswap_events.nr[event], nr);
-}
-
-/**
- * vswap_event_count - How often something has happened since boot.
- * @event: what.
- *
- * Context: Any.
- * Return: The number of times.
- */
-unsigned long vswap_event_count(enum vswap_event event)
-{
-	unsigned long nr = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		nr += READ_ONCE(per_cpu(vswap_events, cpu).nr[event]);
-
-	return nr;
-}
-
-static void vswap_count_slot(unsigned long swp_tb, unsigned long word,
-			     struct vswap_counts *counts)
-{
-	if (swp_tb_is_null(swp_tb))
+	if (!vswap_info || !(si->ops->flags & SWAP_OPS_F_REQUIRE_NOFS))
 		return;
-
-	counts->slots_used++;
-	if (vswap_tb_is_zswap(word))
-		counts->slots_zswap++;
-	else if (vswap_tb_is_slot(word))
-		counts->slots_device++;
-	else if (vswap_tb_is_poison(word))
-		counts->slots_poison++;
-	else if (swp_tb_is_countable(swp_tb) && (swp_tb & SWP_TB_ZERO_FLAG))
-		counts->slots_zero++;
-	else
-		counts->slots_cached++;
-}
-
-/*
- * Tables are freed by RCU, so what is read here are words of tables, though maybe
- * of one that has just been freed. All else is only looked at, not into.
- */
-static void vswap_count_cluster(struct swap_cluster_info *ci,
-				struct vswap_counts *counts)
-{
-	struct swap_table *backing = READ_ONCE(ci->backing);
-	atomic_long_t *table = rcu_dereference(ci->table);
-	unsigned long word = VSWAP_TB_NULL;
-
-	/* Otherwise zero flags are in a bitmap that is not freed by RCU */
-	BUILD_BUG_ON(!SWAP_TABLE_HAS_ZEROFLAG);
-
-	if (!table)
-		return;
-
-	counts->clusters_used++;
-	counts->memory += sizeof(struct swap_table);
-#ifdef CONFIG_MEMCG
-	if (READ_ONCE(ci->memcg_table))
-		counts->memory += sizeof(*ci->memcg_table);
-#endif
-	if (READ_ONCE(ci->extend_table))
-		counts->memory += SWAPFILE_CLUSTER * sizeof(*ci->extend_table);
-	if (backing) {
-		counts->backing_tables++;
-		counts->memory += sizeof(*backing);
-	}
-
-	for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++) {
-		if (backing)
-			word = atomic_long_read(&backing->entries[i]);
-		vswap_count_slot(atomic_long_read(&table[i]), word, counts);
-	}
-}
-
-#ifdef CONFIG_MEMCG
-static unsigned long vswap_cluster_zeroes(struct swap_cluster_info *ci,
-					  struct mem_cgroup *root)
-{
-	unsigned short id, last = 0;
-	unsigned long swp_tb, nr = 0;
-	struct mem_cgroup *memcg;
-	bool owned = false;
-
-	for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++) {
-		swp_tb = __swap_table_get(ci, i);
-		if (!swp_tb_is_countable(swp_tb) || !(swp_tb & SWP_TB_ZERO_FLAG))
-			continue;
-		id = __swap_cgroup_get(ci, i);
-		if (id != last) {
-			memcg = mem_cgroup_from_private_id(id);
-			owned = memcg && mem_cgroup_is_descendant(memcg, root);
-			last = id;
-		}
-		nr += owned;
-	}
-
-	return nr;
-}
-
-/* All tasks of the cgroup that are out of memory may wait for this */
-#define VSWAP_WALK_SLOTS	(8UL << 20)
-
-/**
- * vswap_owned_zeroes - Count the zero-filled pages of a cgroup that are out.
- * @root: the cgroup; those below it are counted with it.
- *
- * They are in no count of the cgroup, as they take nothing but their slots. Walks
- * clusters, whosever they are, with their locks, for some microseconds each, until
- * it has found as many as were ever swapped out (SWPOUT_ZERO). Looks at no more than
- * 8 million slots: where there are more, some may not be counted.
- *
- * Context: May sleep. The caller makes sure that @root stays, and that its statistics
- * have been flushed.
- * Return: Number of pages.
- */
-unsigned long vswap_owned_zeroes(struct mem_cgroup *root)
-{
-	unsigned long nr = 0, limit = memcg_events(root, SWPOUT_ZERO);
-	unsigned long max = vswap_info ? READ_ONCE(vswap_info->max) : 0;
-	struct swap_cluster_info *ci;
-
-	max = min(max, VSWAP_WALK_SLOTS);
-	/* There is no cluster 0 */
-	for (unsigned long offset = SWAPFILE_CLUSTER; offset < max && nr < limit;
-	     offset += SWAPFILE_CLUSTER) {
-		ci = swap_cluster_lock_unpinned(vswap_info, offset);
-		if (!ci)
-			continue;
-		rcu_read_lock();
-		if (rcu_access_pointer(ci->table))
-			nr += vswap_cluster_zeroes(ci, root);
-		rcu_read_unlock();
-		swap_cluster_unlock(ci);
-		cond_resched();
-	}
-
-	return nr;
-}
-#endif /* CONFIG_MEMCG */
-
-/**
- * vswap_count - Count slots and memory of the virtual device.
- * @counts: filled in.
- *
- * Walks all clusters, which takes some microseconds for each: this is for
- * people who look, nothing on a path that matters keeps counters for it, or
- * waits for it. No lock is taken, so what changes meanwhile may be counted or
- * not.
- *
- * Context: May sleep.
- */
-void vswap_count(struct vswap_counts *counts)
-{
-	struct swap_info_struct *si = vswap_info;
-	struct swap_cluster_info *ci;
-
-	memset(counts, 0, sizeof(*counts));
-	if (!si)
-		return;
-
-	counts->memory = READ_ONCE(vswap_array.nr_mapped) << PAGE_SHIFT;
-	counts->clusters = READ_ONCE(si->max) / SWAPFILE_CLUSTER;
-	for (unsigned long i = 1; i < counts->clusters; i++) {
-		rcu_read_lock();
-		ci = vswap_find_cluster(si, vswap_nr_slots(i));
-		if (ci)
-			vswap_count_cluster(ci, counts);
-		rcu_read_unlock();
-		cond_resched();
-	}
+	if (!--vswap_nofs_devices)
+		WRITE_ONCE(vswap_info->ops, &vswap_ops);
 }
 
 /*
@@ -757,6 +345,8 @@ static int __init vswap_init(void)
 		goto free_info;
 	if (vswap_array_init(&vswap_array))
 		goto free_ref;
+	if (vswap_io_init())
+		goto free_area;
 	vswap_backing_init();
 
 	spin_lock_init(&si->lock);
@@ -772,7 +362,7 @@ static int __init vswap_init(void)
 	 * readahead would only decompress what nobody asked for. Pages under
 	 * writeback are on their way to a device that may want them stable.
 	 */
-	si->flags = SWP_USED | SWP_WRITEOK | SWP_SOLIDSTATE |
+	si->flags = SWP_USED | SWP_WRITEOK | SWP_VIRTUAL | SWP_SOLIDSTATE |
 		    SWP_SYNCHRONOUS_IO | SWP_STABLE_WRITES;
 
 	vswap_info = si;
@@ -780,6 +370,8 @@ static int __init vswap_init(void)
 	smp_store_release(&swap_info[SWP_TYPE_VSWAP], si);
 	return 0;
 
+free_area:
+	free_vm_area(vswap_array.area);
 free_ref:
 	percpu_ref_exit(&si->users);
 free_info:

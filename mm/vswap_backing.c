@@ -3,8 +3,8 @@
  * Virtual swap space: what backs a virtual slot.
  *
  * A slot's backing is one word in the backing table of its cluster, see
- * mm/vswap_table.h. Two rules make every access here safe without a lock of
- * its own:
+ * mm/vswap_table.h. All words are set here. Two rules make every access safe
+ * without a lock of its own:
  *
  * - While a folio is in the swap cache under a slot, only the holder of that
  *   folio's lock changes the word, and while the folio is under writeback, only
@@ -22,30 +22,38 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <linux/vswap.h>
-#include <linux/zswap.h>
 #include <kunit/static_stub.h>
 #include "internal.h"
 #include "swap_table.h"
 #include "swap.h"
+#include "vswap_internal.h"
 #include "vswap_table.h"
+#include "zswap.h"
+
+/*
+ * Tables
+ */
 
 static struct kmem_cache *vswap_backing_cachep;
 
 void __init vswap_backing_init(void)
 {
+	/* Allocated as swap tables are, for the same kind of readers */
+	BUILD_BUG_ON(sizeof(struct vswap_table) != sizeof(struct swap_table));
 	vswap_backing_cachep = swap_table_create_cache("vswap_backing");
 }
 
-struct swap_table *vswap_alloc_backing_table(void)
+struct vswap_table *vswap_alloc_table(void)
 {
-	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_backing_table);
-	return swap_table_alloc(vswap_backing_cachep,
-				GFP_KERNEL | VSWAP_TABLE_GFP | __GFP_ACCOUNT);
+	KUNIT_STATIC_STUB_REDIRECT(vswap_alloc_table);
+	return (void *)swap_table_alloc(vswap_backing_cachep,
+					GFP_KERNEL | VSWAP_TABLE_GFP | __GFP_ACCOUNT);
 }
 
-/* Who owns the folio in the swap cache under a slot, for a table to be charged. */
-static struct mem_cgroup *vswap_get_owner(swp_entry_t swp)
+/* The owner of the folio in the swap cache under a slot, for a table to be charged. */
+static struct mem_cgroup *vswap_get_memcg(swp_entry_t swp)
 {
 	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
 	unsigned long swp_tb = swap_table_get(ci, swp_cluster_offset(swp));
@@ -55,23 +63,29 @@ static struct mem_cgroup *vswap_get_owner(swp_entry_t swp)
 	       get_mem_cgroup_from_folio(swp_tb_to_folio(swp_tb)) : NULL;
 }
 
-/* The backing table of a pinned slot's cluster, made if there is none. */
-static struct swap_table *vswap_get_backing_table(swp_entry_t swp)
+/**
+ * vswap_alloc_backing - Make sure that the cluster of a slot has a backing table.
+ * @swp: swap entry of the slot.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * May sleep.
+ * Return: The cluster, NULL if there is no memory for a table.
+ */
+struct swap_cluster_info *vswap_alloc_backing(swp_entry_t swp)
 {
 	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
-	struct swap_table *table = READ_ONCE(ci->backing);
 	struct mem_cgroup *memcg, *old_memcg;
 	unsigned int noreclaim_flag;
-	struct swap_table *new;
+	struct vswap_table *new;
 
-	if (likely(table))
-		return table;
+	if (likely(READ_ONCE(ci->backing)))
+		return ci;
 
 	/* As the other tables of a cluster, see swap_alloc_virtual() */
 	noreclaim_flag = memalloc_noreclaim_save();
-	memcg = vswap_get_owner(swp);
+	memcg = vswap_get_memcg(swp);
 	old_memcg = set_active_memcg(memcg);
-	new = vswap_alloc_backing_table();
+	new = vswap_alloc_table();
 	set_active_memcg(old_memcg);
 	mem_cgroup_put(memcg);
 	memalloc_noreclaim_restore(noreclaim_flag);
@@ -81,193 +95,169 @@ static struct swap_table *vswap_get_backing_table(swp_entry_t swp)
 	}
 
 	/* Folios of one cluster have locks of their own: the first one wins. */
-	table = cmpxchg(&ci->backing, NULL, new);
-	if (table) {
-		swap_table_free(vswap_backing_cachep, new);
-		return table;
+	if (cmpxchg(&ci->backing, NULL, new))
+		swap_table_free(vswap_backing_cachep, (void *)new);
+
+	return ci;
+}
+
+/**
+ * vswap_free_table - Free the backing table of an emptied cluster.
+ * @ci: cluster without a used slot.
+ *
+ * Context: The caller holds the cluster lock. Does not sleep.
+ */
+void vswap_free_table(struct swap_cluster_info *ci)
+{
+	struct vswap_table *table = ci->backing;
+
+	if (!table)
+		return;
+
+	if (IS_ENABLED(CONFIG_DEBUG_VM)) {
+		for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++)
+			VM_WARN_ON_ONCE(__vswap_tb_get(ci, i));
 	}
 
-	return new;
+	WRITE_ONCE(ci->backing, NULL);
+	swap_table_free(vswap_backing_cachep, (void *)table);
 }
 
 /**
- * vswap_get_backing_words - Where the backing words of a folio are to be put.
- * @swp: first swap entry of the folio.
- *
- * Context: The caller holds the lock of the folio in the swap cache under @swp.
- * May sleep.
- * Return: The word of @swp, which those of the folio's other pages follow; NULL
- * if there is no memory for a backing table.
- */
-atomic_long_t *vswap_get_backing_words(swp_entry_t swp)
-{
-	struct swap_table *table;
-
-	table = vswap_get_backing_table(swp);
-	return table ? &table->entries[swp_cluster_offset(swp)] : NULL;
-}
-
-/* Where the backing word of a pinned slot is, NULL if there is no table. */
-static atomic_long_t *vswap_backing_word(swp_entry_t swp)
-{
-	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
-	struct swap_table *table = READ_ONCE(ci->backing);
-
-	return table ? &table->entries[swp_cluster_offset(swp)] : NULL;
-}
-
-/**
- * vswap_get_backing - Read the backing word of a slot.
- * @swp: swap entry of a virtual slot that something pins.
+ * vswap_get_word - Read the backing word of a slot.
+ * @swp: swap entry of a virtual slot that is pinned.
  *
  * Context: The caller holds the lock of the folio in the swap cache under @swp,
  * or takes the word for a hint.
  * Return: The word, see mm/vswap_table.h.
  */
-unsigned long vswap_get_backing(swp_entry_t swp)
+unsigned long vswap_get_word(swp_entry_t swp)
 {
-	atomic_long_t *word = vswap_backing_word(swp);
+	return __vswap_tb_get(__swap_entry_to_cluster(swp), swp_cluster_offset(swp));
+}
 
-	return word ? atomic_long_read(word) : VSWAP_TB_NULL;
+static void vswap_set_word(swp_entry_t swp, unsigned long word)
+{
+	__vswap_tb_set(__swap_entry_to_cluster(swp), swp_cluster_offset(swp), word);
+}
+
+/*
+ * Dropping what backs a slot
+ */
+
+/**
+ * vswap_phys_run - Count virtual slots that consecutive physical slots back.
+ * @ci: cluster of the virtual slots, the first of which a physical slot backs.
+ * @ci_off: offset of the first virtual slot in the cluster.
+ * @nr: number of virtual slots to look at.
+ *
+ * Context: The words don't change, see the top of this file.
+ * Return: Number of virtual slots, from 1 to @nr.
+ */
+unsigned int vswap_phys_run(struct swap_cluster_info *ci, unsigned int ci_off,
+			    unsigned int nr)
+{
+	unsigned long prev = __vswap_tb_get(ci, ci_off), next;
+	unsigned int i;
+
+	for (i = 1; i < nr; i++, prev = next) {
+		next = __vswap_tb_get(ci, ci_off + i);
+		if (!vswap_tb_is_next_phys(prev, next))
+			break;
+	}
+
+	return i;
 }
 
 /**
- * vswap_store_zswap - Let a zswap entry back a virtual slot.
- * @swp: the slot's swap entry.
- * @entry: the zswap entry that holds the data from now on.
- * @old: returns the zswap entry that backed the slot before, NULL if none did.
+ * vswap_detach_phys - Detach consecutive physical slots from virtual slots.
+ * @ci: cluster of the virtual slots, the first of which a physical slot backs.
+ * @ci_off: offset of the first virtual slot in the cluster.
+ * @nr: number of virtual slots at the most.
+ * @run: returns the physical slots, which the caller has to free.
  *
- * A physical slot that was behind @swp is freed.
+ * Takes consecutive slots that are charged to the same memory cgroup, and
+ * uncharges them: only the virtual slots record the owner.
  *
- * Context: The caller holds the lock of the folio in the swap cache under @swp.
- * May sleep, the caller owns @old.
- * Return: 0, or -ENOMEM with nothing changed.
+ * Context: The caller holds the lock of @ci; see vswap_free_slots().
+ * Return: The number of virtual slots that have no backing any more.
  */
-int vswap_store_zswap(swp_entry_t swp, struct zswap_entry *entry,
-		      struct zswap_entry **old)
+unsigned int vswap_detach_phys(struct swap_cluster_info *ci, unsigned int ci_off,
+			       unsigned int nr, struct vswap_run *run)
 {
-	atomic_long_t *word = vswap_get_backing_words(swp);
-	unsigned long prev;
+	swp_entry_t slot = vswap_tb_to_phys(__vswap_tb_get(ci, ci_off));
+	unsigned short id = __swap_cgroup_get(ci, ci_off);
+	unsigned int i;
 
-	if (!word)
-		return -ENOMEM;
+	nr = min(nr, SWAPFILE_CLUSTER - swp_cluster_offset(slot));
+	nr = vswap_phys_run(ci, ci_off, nr);
+	for (i = 1; i < nr; i++) {
+		if (__swap_cgroup_get(ci, ci_off + i) != id)
+			break;
+	}
+	nr = i;
 
-	prev = atomic_long_xchg(word, zswap_to_vswap_tb(entry));
-	*old = vswap_tb_is_zswap(prev) ? vswap_tb_to_zswap(prev) : NULL;
-	if (vswap_tb_is_slot(prev))
-		vswap_free_slot(swp, prev);
+	for (i = 0; i < nr; i++)
+		__vswap_tb_set(ci, ci_off + i, VSWAP_TB_NULL);
+	vswap_phys_uncharge(id, nr);
+	*run = (struct vswap_run) { .slot = slot, .nr = nr };
 
-	return 0;
+	return nr;
 }
 
-/**
- * vswap_load_zswap - Find the zswap entry that backs a slot.
- * @swp: swap entry, virtual or not.
- *
- * Context: The caller holds the lock of the folio in the swap cache under @swp.
- * Return: The zswap entry, NULL if none backs the slot.
- */
-struct zswap_entry *vswap_load_zswap(swp_entry_t swp)
+/* What backs the slots is not needed any more. */
+static void vswap_drop_words(struct swap_cluster_info *ci, unsigned int ci_off,
+			     unsigned int nr)
 {
-	unsigned long word;
+	unsigned int end = ci_off + nr;
+	struct vswap_run run;
 
-	if (!swap_entry_is_virtual(swp))
-		return NULL;
+	for (; ci_off < end; ci_off += nr) {
+		unsigned long word = __vswap_tb_get(ci, ci_off);
 
-	word = vswap_get_backing(swp);
-	return vswap_tb_is_zswap(word) ? vswap_tb_to_zswap(word) : NULL;
-}
-
-/**
- * vswap_erase_zswap - Take away the zswap entry that backs a slot.
- * @swp: swap entry, virtual or not.
- *
- * Context: The caller holds the lock of the folio in the swap cache under @swp
- * and sees to it that the folio is dirty, or the cluster lock of a slot that
- * is being freed. The caller owns what is returned.
- * Return: The zswap entry, NULL if none backed the slot.
- */
-struct zswap_entry *vswap_erase_zswap(swp_entry_t swp)
-{
-	atomic_long_t *word;
-	unsigned long prev;
-
-	if (!swap_entry_is_virtual(swp))
-		return NULL;
-
-	word = vswap_backing_word(swp);
-	if (!word)
-		return NULL;
-
-	prev = atomic_long_read(word);
-	if (!vswap_tb_is_zswap(prev))
-		return NULL;
-
-	atomic_long_set(word, VSWAP_TB_NULL);
-	return vswap_tb_to_zswap(prev);
-}
-
-/**
- * vswap_lose_zswap - Note that the data of the zswap entry behind a slot is lost.
- * @swp: virtual swap entry that a zswap entry backs.
- *
- * Reading the slot is an error from now on, until it is freed.
- *
- * Context: The caller holds the lock of the folio in the swap cache under @swp. It
- * owns the zswap entry from now on.
- */
-void vswap_lose_zswap(swp_entry_t swp)
-{
-	atomic_long_set(vswap_backing_word(swp), VSWAP_TB_POISON);
-}
-
-/**
- * vswap_release_slots - Let go of the data behind slots that are being freed.
- * @si: the device the slots are on, virtual or not.
- * @offset: first slot.
- * @nr: number of slots, all in one cluster.
- *
- * Context: The caller holds the cluster lock. The slots have no count and no
- * folio, or a folio that the caller has locked and that holds the data. Does not
- * sleep.
- */
-void vswap_release_slots(struct swap_info_struct *si, unsigned long offset,
-			 unsigned int nr)
-{
-	struct swap_cluster_info *ci;
-	struct swap_table *table;
-	unsigned int ci_off;
-
-	if (!swap_is_vswap(si))
-		return;
-
-	ci = __swap_offset_to_cluster(si, offset);
-	lockdep_assert_held(&ci->lock);
-	table = READ_ONCE(ci->backing);
-	if (!table)
-		return;
-
-	ci_off = offset % SWAPFILE_CLUSTER;
-	for (unsigned int i = 0; i < nr; i++) {
-		atomic_long_t *word = &table->entries[ci_off + i];
-		unsigned long prev = atomic_long_read(word);
-
-		if (vswap_tb_is_slot(prev))
-			i += vswap_free_slots(ci, ci_off + i, nr - i) - 1;
-		else if (vswap_tb_is_poison(prev))
-			atomic_long_set(word, VSWAP_TB_NULL);
-		else if (!vswap_tb_is_null(prev))
-			zswap_invalidate(swp_entry(si->type, offset + i));
+		nr = 1;
+		if (vswap_tb_is_null(word))
+			continue;
+		if (vswap_tb_is_phys(word)) {
+			nr = vswap_detach_phys(ci, ci_off, end - ci_off, &run);
+			vswap_free_run(&run);
+			continue;
+		}
+		__vswap_tb_set(ci, ci_off, VSWAP_TB_NULL);
+		if (vswap_tb_is_zswap(word))
+			zswap_entry_free(vswap_tb_to_zswap(word));
 	}
 }
 
 /**
- * vswap_release_folio - Let go of the data behind a folio that has it all.
+ * vswap_free_slots - Drop the backing of virtual slots that are being freed.
+ * @ci: cluster of the slots.
+ * @ci_off: offset of the first slot in the cluster.
+ * @nr: number of slots.
+ *
+ * Physical slots are freed under the lock of the virtual cluster: their cluster's
+ * lock comes behind it.
+ *
+ * Context: The caller holds the lock of @ci. The slots have no count and no
+ * folio, or a folio that the caller has locked and that holds the data. Does not
+ * sleep.
+ */
+void vswap_free_slots(struct swap_cluster_info *ci, unsigned int ci_off,
+		      unsigned int nr)
+{
+	lockdep_assert_held(&ci->lock);
+
+	if (READ_ONCE(ci->backing))
+		vswap_drop_words(ci, ci_off, nr);
+}
+
+/**
+ * vswap_drop_backing - Drop what backs a folio that holds all the data.
  * @folio: folio in the swap cache that is marked zero or dirty, or about to be.
  *
  * Context: The caller holds the folio lock, the folio is not under writeback.
  */
-void vswap_release_folio(struct folio *folio)
+void vswap_drop_backing(struct folio *folio)
 {
 	struct swap_cluster_info *ci;
 
@@ -279,247 +269,377 @@ void vswap_release_folio(struct folio *folio)
 		return;
 
 	ci = swap_cluster_get_and_lock(folio);
-	vswap_release_slots(vswap_info, swp_offset(folio->swap),
-			    folio_nr_pages(folio));
+	vswap_free_slots(ci, swp_cluster_offset(folio->swap), folio_nr_pages(folio));
 	swap_cluster_unlock(ci);
 }
 
-/* Nothing backs a slot. Unless a device or compressed RAM has failed, that is a bug. */
-static void vswap_note_lost(swp_entry_t swp, unsigned long word)
-{
-	if (vswap_tb_is_poison(word))
-		return;
-
-	WARN_ONCE(1, "no data behind virtual swap slot %lx\n", swp_offset(swp));
-	vswap_count_event(VSWAP_LOST);
-}
-
 /**
- * vswap_page_backing - Where the data of a page of a folio is.
- * @folio: folio with virtual slots, in the swap cache.
- * @first: the page of @folio.
- * @slot: returns the slot of the page, if it is on a device.
- * @nr: returns the number of pages from there on that can be had at one go.
+ * vswap_poison - Record that the data of a slot is lost.
+ * @ci: cluster of the slot, which nothing backs.
+ * @ci_off: offset of the slot in the cluster.
  *
- * Context: The caller holds the folio lock.
- * Return: What is behind the page.
+ * Reading the slot is an error from now on, until it is freed or written again.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under the slot.
  */
-enum vswap_backed vswap_page_backing(struct folio *folio, unsigned int first,
-				     swp_entry_t *slot, unsigned int *nr)
+void vswap_poison(struct swap_cluster_info *ci, unsigned int ci_off)
 {
-	swp_entry_t swp = page_swap_entry(folio_page(folio, first));
-	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
-	unsigned long word = vswap_get_backing(swp);
-	bool zero;
-
-	*nr = 1;
-	if (vswap_tb_is_zswap(word))
-		return VSWAP_BACKED_ZSWAP;
-	if (vswap_tb_is_slot(word)) {
-		*slot = vswap_slot_range(folio, first, nr);
-		return VSWAP_BACKED_SLOT;
-	}
-
-	rcu_read_lock();
-	zero = __swap_table_test_zero(ci, swp_cluster_offset(swp));
-	rcu_read_unlock();
-	if (zero)
-		return VSWAP_BACKED_ZERO;
-
-	vswap_note_lost(swp, word);
-	return VSWAP_BACKED_NOT;
-}
-
-/**
- * vswap_read_lost - Fail the read of a virtual slot that nothing backs.
- * @folio: folio to read into, in the swap cache.
- *
- * Called when no backend but a device can know the data of @folio. If a virtual
- * slot has no physical slot behind it, there is no data, which is a bug unless it is
- * known to be lost (poison). The folio is unlocked without being marked up to date, so
- * that the fault is answered with SIGBUS instead of with somebody else's data.
- *
- * Context: The caller holds the folio lock, and has lost it if true is returned.
- * Return: true if @folio can't be read.
- */
-bool vswap_read_lost(struct folio *folio)
-{
-	for (long i = 0; i < folio_nr_pages(folio); i++) {
-		struct page *page = folio_page(folio, i);
-		unsigned long word = vswap_get_backing(page_swap_entry(page));
-
-		if (vswap_tb_is_slot(word))
-			continue;
-		vswap_note_lost(page_swap_entry(page), word);
-		folio_unlock(folio);
-		return true;
-	}
-
-	return false;
-}
-
-/**
- * vswap_reads_apart - Must the pages of a range be read by themselves?
- * @ci: cluster of the range, virtual or not.
- * @ci_off: first offset in the cluster.
- * @nr: number of slots.
- *
- * If one of the pages can't be read, a large folio for all of them would make
- * all of them fail. If one is on a slow device, a task that needs another one would
- * have to wait for it: large folios are for what needs no readahead, see
- * vswap_is_synchronous().
- *
- * Context: The caller holds the cluster lock.
- * Return: true if it is known of one of the pages that it can't be read, or that
- * it is on a slow device.
- */
-bool vswap_reads_apart(struct swap_cluster_info *ci, unsigned int ci_off,
-		       unsigned int nr)
-{
-	struct swap_table *table = READ_ONCE(ci->backing);
-
-	if (!table)
-		return false;
-
-	for (; nr; nr--, ci_off++) {
-		unsigned long word = atomic_long_read(&table->entries[ci_off]);
-
-		if (vswap_tb_is_poison(word) || vswap_tb_has_failed(word))
-			return true;
-		if (vswap_tb_is_slot(word) &&
-		    !vswap_slot_is_synchronous(vswap_tb_to_slot(word)))
-			return true;
-		if (vswap_tb_is_null(word) && !__swap_table_test_zero(ci, ci_off))
-			return true;
-	}
-
-	return false;
-}
-
-/**
- * vswap_reads_alone - Must a page be read in a request of its own?
- * @folio: folio of one page with a virtual slot, to be read from a device, in the
- * swap cache.
- *
- * What failed before may have failed for the sake of a neighbour.
- *
- * Context: The caller holds the folio lock.
- * Return: true if the physical slot behind @folio has failed before.
- */
-bool vswap_reads_alone(struct folio *folio)
-{
-	return vswap_tb_has_failed(vswap_get_backing(folio->swap));
-}
-
-/**
- * vswap_load_failed - Note that zswap could not decompress a page.
- * @swp: virtual swap entry of the page, backed by a zswap entry.
- *
- * Context: The caller holds the lock of the folio in the swap cache under @swp.
- */
-void vswap_load_failed(swp_entry_t swp)
-{
-	atomic_long_t *word = vswap_backing_word(swp);
-
-	VM_WARN_ON_ONCE(!vswap_tb_is_zswap(atomic_long_read(word)));
-	atomic_long_or(VSWAP_TB_ZSWAP_FAILED, word);
+	VM_WARN_ON_ONCE(!vswap_tb_is_null(__vswap_tb_get(ci, ci_off)));
+	__vswap_tb_set(ci, ci_off, VSWAP_TB_POISON);
 }
 
 /*
- * Has a read for this page alone failed? The next one who needs the page asks the
- * device once more: it may have recovered.
+ * Backing by physical slots
  */
-static bool vswap_failed_alone(swp_entry_t swp)
-{
-	atomic_long_t *word = vswap_backing_word(swp);
-	unsigned long prev = word ? atomic_long_read(word) : VSWAP_TB_NULL;
 
-	if (!vswap_tb_is_slot(prev))
-		return true;
-	atomic_long_set(word, prev & ~VSWAP_TB_SLOT_ALONE);
-	return (prev & VSWAP_TB_SLOT_MASK) != VSWAP_TB_SLOT_FAILED;
-}
-
-/**
- * vswap_drop_unread - Drop a folio that could not be read, to read it again.
- * @folio: folio that is not up to date.
- *
- * Another page may have caused it: one of the same large folio, or of the same
- * request. What is behind @folio is as it was, and is read page by page
- * next time, each with a request of its own.
- *
- * Context: The caller holds the folio lock.
- * Return: true if @folio has been taken out of the swap cache, and a part of it
- * won't come back together with another; false if there is nothing better than
- * to fail.
- */
-bool vswap_drop_unread(struct folio *folio)
+/* The owner of a pinned virtual slot, as the ID of a memory cgroup. */
+static unsigned short vswap_owner_id(swp_entry_t swp)
 {
 	struct swap_cluster_info *ci;
-	bool again;
+	unsigned short id;
 
-	if (!folio_test_swapcache(folio) || !folio_swap_is_virtual(folio))
-		return false;
-	/* Its data was newer than what is behind it */
-	if (folio_contain_hwpoisoned_page(folio))
-		return false;
+	ci = swap_cluster_lock(vswap_info, swp_offset(swp));
+	id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
+	swap_cluster_unlock(ci);
 
-	if (folio_test_large(folio)) {
-		ci = swap_cluster_get_and_lock(folio);
-		again = vswap_reads_apart(ci, swp_cluster_offset(folio->swap),
-					  folio_nr_pages(folio));
-		swap_cluster_unlock(ci);
-	} else {
-		again = !vswap_failed_alone(folio->swap);
-	}
-	if (again)
-		swap_cache_del_folio(folio);
+	return id;
+}
 
-	return again;
+/* Does a word name a physical slot that may be written to? */
+static bool vswap_tb_is_good_phys(unsigned long word)
+{
+	return vswap_tb_is_phys(word) && !(word & VSWAP_TB_PHYS_FAILED);
 }
 
 /**
- * vswap_fault_unread - What a fault does about a folio that could not be read.
- * @folio: folio that is not up to date.
+ * vswap_has_phys - Can a folio be written to physical slots that it has already?
+ * @folio: folio in the swap cache with virtual slots.
  *
- * It is not kept, for the reason may have passed when somebody comes next.
- *
- * Context: The caller holds the folio lock, and a reference beside that of the
- * swap cache.
- * Return: 0 if the fault is to be tried again, VM_FAULT_HWPOISON if a memory error
- * has hit the folio since it was looked at, or VM_FAULT_SIGBUS.
+ * Context: The caller holds the folio lock.
+ * Return: true if vswap_back_folio() has nothing to allocate.
  */
-vm_fault_t vswap_fault_unread(struct folio *folio)
+bool vswap_has_phys(struct folio *folio)
 {
-	if (vswap_drop_unread(folio))
+	swp_entry_t swp = folio->swap;
+
+	for (long i = 0; i < folio_nr_pages(folio); i++, swp.val++) {
+		if (!vswap_tb_is_good_phys(vswap_get_word(swp)))
+			return false;
+	}
+
+	return true;
+}
+
+/* Slots of a folio in the swap cache, whose cluster has a backing table. */
+struct vswap_range {
+	struct swap_cluster_info *ci;
+	unsigned int ci_off;
+	unsigned int nr;
+	swp_entry_t swp;	/* the first one */
+};
+
+/* Physical slots that back them */
+struct vswap_phys_count {
+	unsigned int good;	/* may be used again */
+	unsigned int failed;
+};
+
+static struct vswap_phys_count vswap_count_phys(const struct vswap_range *range)
+{
+	struct vswap_phys_count count = {};
+
+	for (unsigned int i = 0; i < range->nr; i++) {
+		unsigned long word = __vswap_tb_get(range->ci, range->ci_off + i);
+
+		if (vswap_tb_is_good_phys(word))
+			count.good++;
+		else if (vswap_tb_is_phys(word))
+			count.failed++;
+	}
+
+	return count;
+}
+
+/* Drop all that backs a folio but physical slots. */
+static void vswap_drop_others(const struct vswap_range *range)
+{
+	for (unsigned int i = 0; i < range->nr; i++) {
+		if (!vswap_tb_is_phys(__vswap_tb_get(range->ci, range->ci_off + i)))
+			vswap_drop_words(range->ci, range->ci_off + i, 1);
+	}
+}
+
+/* Point words at consecutive physical slots, which replace others. */
+static void vswap_set_phys(const struct vswap_range *range, swp_entry_t slot)
+{
+	for (unsigned int i = 0; i < range->nr; i++, slot.val++) {
+		unsigned long old = __vswap_tb_xchg(range->ci, range->ci_off + i,
+						    phys_to_vswap_tb(slot));
+
+		/* The new one takes over its charge */
+		if (vswap_tb_is_phys(old))
+			vswap_phys_free(vswap_tb_to_phys(old), 1);
+	}
+}
+
+/*
+ * Allocate single physical slots for the pages of a folio that have none, or one
+ * that has failed. The latter are held until all pages have others, in @held,
+ * which has room for them. If there are no others, they get another try.
+ */
+static bool vswap_set_single_phys(const struct vswap_range *range, swp_entry_t *held)
+{
+	unsigned int i, ci_off, nr_held = 0;
+	swp_entry_t slot, swp = range->swp;
+
+	for (i = 0; i < range->nr; i++, swp.val++) {
+		unsigned long word;
+
+		ci_off = range->ci_off + i;
+		word = __vswap_tb_get(range->ci, ci_off);
+		if (vswap_tb_is_good_phys(word))
+			continue;
+
+		slot = vswap_phys_alloc(swp, 0);
+		if (slot.val) {
+			if (vswap_tb_is_phys(word))
+				held[nr_held++] = vswap_tb_to_phys(word);
+			__vswap_tb_set(range->ci, ci_off, phys_to_vswap_tb(slot));
+		} else if (vswap_tb_is_phys(word)) {
+			__vswap_tb_set(range->ci, ci_off, word & ~VSWAP_TB_PHYS_MASK);
+		} else {
+			break;
+		}
+	}
+
+	/* Others have taken over their charges */
+	while (nr_held)
+		vswap_phys_free(held[--nr_held], 1);
+
+	return i == range->nr;
+}
+
+static bool vswap_back_by_single_phys(const struct vswap_range *range,
+				      unsigned int nr_failed)
+{
+	swp_entry_t one, *held = &one;
+	bool done;
+
+	if (nr_failed > 1) {
+		held = kmalloc_array(nr_failed, sizeof(*held),
+				     GFP_NOWAIT | __GFP_NOMEMALLOC);
+		if (!held)
+			return false;
+	}
+	done = vswap_set_single_phys(range, held);
+	if (held != &one)
+		kfree(held);
+
+	return done;
+}
+
+/**
+ * vswap_back_folio - Back the slots of a folio by physical slots.
+ * @folio: folio in the swap cache, with virtual slots, that holds their data.
+ *
+ * One range for a large folio if there is one, else slots wherever they are.
+ * Slots that an earlier write has left are used again. Those that failed are so
+ * only if there are no others: they are held meanwhile, in order to get others.
+ *
+ * Context: The caller holds the folio lock, and marks the folio dirty if it does
+ * not write it now. May sleep.
+ * Return: 0 if each page has a physical slot, -ENOSPC if there are not enough of
+ * them, -EDQUOT if the folio's cgroup is at its memory.swap.max, -ENOMEM if there
+ * is no memory for a backing table. What backs the folio in case of an error may
+ * be what did before, or nothing any more.
+ */
+int vswap_back_folio(struct folio *folio)
+{
+	struct vswap_range range = {
+		.ci_off = swp_cluster_offset(folio->swap),
+		.nr = folio_nr_pages(folio),
+		.swp = folio->swap,
+	};
+	unsigned int order = folio_order(folio);
+	struct vswap_phys_count count;
+	unsigned short id;
+	swp_entry_t slot;
+
+	/* What can't be had needs no table, and no charge, which would be an event */
+	if (!READ_ONCE(__swap_entry_to_cluster(range.swp)->backing) && !vswap_phys_available())
+		return -ENOSPC;
+	range.ci = vswap_alloc_backing(range.swp);
+	if (!range.ci)
+		return -ENOMEM;
+	count = vswap_count_phys(&range);
+	if (count.good == range.nr)
 		return 0;
-	if (folio_contain_hwpoisoned_page(folio))
-		return VM_FAULT_HWPOISON;
-	if (folio_test_swapcache(folio) && folio_swap_is_virtual(folio))
-		swap_cache_del_folio(folio);
-	return VM_FAULT_SIGBUS;
+	if (!count.good && !count.failed && !vswap_phys_available())
+		return -ENOSPC;
+
+	/* A slot that replaces another one takes over its charge */
+	id = vswap_owner_id(range.swp);
+	if (vswap_phys_charge(id, range.nr - count.good - count.failed, true))
+		return -EDQUOT;
+
+	vswap_drop_others(&range);
+	slot = vswap_phys_alloc(range.swp, order);
+	if (slot.val) {
+		vswap_set_phys(&range, slot);
+	} else {
+		if (!order && !count.failed)
+			goto uncharge;
+		if (!vswap_back_by_single_phys(&range, count.failed))
+			goto uncharge;
+		if (order)
+			vswap_count_event(VSWAP_PHYS_ALLOC_SPLIT);
+	}
+	vswap_count_event(VSWAP_PHYS_ALLOC);
+	return 0;
+
+uncharge:
+	/* What has a slot is uncharged when that is freed */
+	count = vswap_count_phys(&range);
+	vswap_phys_uncharge(id, range.nr - count.good - count.failed);
+	vswap_drop_backing(folio);
+	return -ENOSPC;
 }
 
 /**
- * vswap_free_backing_table - Free the backing table of an emptied cluster.
- * @ci: cluster without a used slot.
+ * vswap_mark_failed - Mark physical slots that could not be written or read.
+ * @folio: folio with virtual slots that the I/O was for.
+ * @first: first page of @folio that it was for.
+ * @nr: number of pages.
+ * @rw: WRITE or READ.
  *
- * Context: The caller holds the cluster lock. Does not sleep.
+ * Context: Any, interrupts included. The folio is under writeback, or is locked
+ * for reading. The words of the pages can't change, those of others may.
  */
-void vswap_free_backing_table(struct swap_cluster_info *ci)
+void vswap_mark_failed(struct folio *folio, unsigned int first, unsigned int nr, int rw)
 {
-	struct swap_table *table = ci->backing;
+	swp_entry_t swp = page_swap_entry(folio_page(folio, first));
 
-	if (!table)
-		return;
+	for (unsigned int i = 0; i < nr; i++, swp.val++) {
+		unsigned long word = vswap_get_word(swp);
 
-	if (IS_ENABLED(CONFIG_DEBUG_VM)) {
-		for (unsigned int i = 0; i < SWAPFILE_CLUSTER; i++)
-			VM_WARN_ON_ONCE(atomic_long_read(&table->entries[i]));
+		/* To mark anything else would be to destroy it */
+		if (!vswap_tb_is_phys(word)) {
+			VM_WARN_ON_ONCE(1);
+			continue;
+		}
+		if (rw == READ && vswap_tb_has_failed(word))
+			word |= VSWAP_TB_PHYS_ALONE;
+		vswap_set_word(swp, word | VSWAP_TB_PHYS_FAILED);
+	}
+}
+
+/**
+ * vswap_test_clear_alone - Forget that a page could not be read by itself.
+ * @swp: virtual swap entry of the page.
+ *
+ * The next one who needs the page asks the device once more: it may have recovered.
+ *
+ * Context: The caller holds the lock of the folio in the swap cache under @swp.
+ * Return: true if a read for this page alone has failed, or no device has it.
+ */
+bool vswap_test_clear_alone(swp_entry_t swp)
+{
+	unsigned long word = vswap_get_word(swp);
+
+	if (!vswap_tb_is_phys(word))
+		return true;
+	vswap_set_word(swp, word & ~VSWAP_TB_PHYS_ALONE);
+	return (word & VSWAP_TB_PHYS_MASK) != VSWAP_TB_PHYS_FAILED;
+}
+
+/*
+ * Backing by zswap entries: what mm/zswap.h declares
+ */
+
+int zswap_slot_store(swp_entry_t swp, struct zswap_entry *entry,
+		     struct zswap_entry **old)
+{
+	struct swap_cluster_info *ci = vswap_alloc_backing(swp);
+	unsigned long prev;
+
+	if (!ci)
+		return -ENOMEM;
+
+	prev = __vswap_tb_xchg(ci, swp_cluster_offset(swp), zswap_to_vswap_tb(entry));
+	*old = vswap_tb_is_zswap(prev) ? vswap_tb_to_zswap(prev) : NULL;
+	if (vswap_tb_is_phys(prev)) {
+		vswap_phys_free(vswap_tb_to_phys(prev), 1);
+		vswap_phys_uncharge(vswap_owner_id(swp), 1);
 	}
 
-	WRITE_ONCE(ci->backing, NULL);
-	swap_table_free(vswap_backing_cachep, table);
+	return 0;
+}
+
+struct zswap_entry *zswap_slot_load(swp_entry_t swp)
+{
+	unsigned long word;
+
+	if (!swap_entry_is_virtual(swp))
+		return NULL;
+
+	word = vswap_get_word(swp);
+	return vswap_tb_is_zswap(word) ? vswap_tb_to_zswap(word) : NULL;
+}
+
+struct zswap_entry *zswap_slot_erase(swp_entry_t swp)
+{
+	struct zswap_entry *entry = zswap_slot_load(swp);
+
+	if (entry)
+		vswap_set_word(swp, VSWAP_TB_NULL);
+
+	return entry;
+}
+
+void zswap_slot_poison(swp_entry_t swp)
+{
+	VM_WARN_ON_ONCE(!vswap_tb_is_zswap(vswap_get_word(swp)));
+	vswap_set_word(swp, VSWAP_TB_POISON);
+}
+
+void zswap_slot_mark_failed(swp_entry_t swp)
+{
+	unsigned long word = vswap_get_word(swp);
+
+	VM_WARN_ON_ONCE(!vswap_tb_is_zswap(word));
+	vswap_set_word(swp, word | VSWAP_TB_ZSWAP_FAILED);
+}
+
+int zswap_slot_reserve_phys(swp_entry_t swp, swp_entry_t *slot)
+{
+	unsigned short id = vswap_owner_id(swp);
+	int err = -EDQUOT;
+
+	/* The data has a place: nobody is refused anything */
+	if (vswap_phys_charge(id, 1, false))
+		goto fail;
+
+	*slot = vswap_phys_alloc(swp, 0);
+	if (slot->val)
+		return 0;
+
+	vswap_phys_uncharge(id, 1);
+	err = -ENOSPC;
+fail:
+	vswap_count_event(VSWAP_PHYS_ALLOC_FAIL);
+	return err;
+}
+
+void zswap_slot_cancel_phys(swp_entry_t swp, swp_entry_t slot)
+{
+	vswap_phys_free(slot, 1);
+	vswap_phys_uncharge(vswap_owner_id(swp), 1);
+}
+
+void zswap_slot_replace(swp_entry_t swp, swp_entry_t slot)
+{
+	VM_WARN_ON_ONCE(!vswap_tb_is_zswap(vswap_get_word(swp)));
+	vswap_set_word(swp, phys_to_vswap_tb(slot));
 }
 
 #ifdef CONFIG_DEBUG_VM
@@ -544,7 +664,7 @@ void vswap_assert_backed(struct swap_cluster_info *ci, swp_entry_t entry,
 
 		VM_WARN_ON_ONCE(swp_tb_get_count(__swap_table_get(ci, ci_off)) > 0 &&
 				!__swap_table_test_zero(ci, ci_off) &&
-				vswap_tb_is_null(vswap_get_backing(entry)));
+				vswap_tb_is_null(__vswap_tb_get(ci, ci_off)));
 	}
 }
 #endif

@@ -11,11 +11,11 @@
  *
  * Room in the pool does not help with pages that can't be compressed. Whether
  * this is so is found out by trying, for each cgroup and node by itself: once as
- * many pages have been declined as there are, with hardly any taken in between,
+ * many pages have been rejected as there are, with hardly any taken in between,
  * reclaim of this cgroup on this node is told that zswap has no room for a while,
  * or until there are more of them, or one of its tasks was OOM-killed, see struct
  * vswap_trial. What others do has no part in it. Before the OOM killer is called,
- * all is tried once more: the pages that have been declined may be a few that were
+ * all is tried once more: the pages that have been rejected may be a few that were
  * tried over and over, and others have come since.
  */
 #include <linux/atomic.h>
@@ -32,6 +32,15 @@
 #include <kunit/static_stub.h>
 #include "internal.h"
 #include "swap.h"
+#include "vswap_internal.h"
+#include "zswap.h"
+
+/*
+ * How much a mapping may count on zswap to compress its data. Common compressors
+ * take memory of processes to a half or a third of its size; the better case counts,
+ * as only what is obviously too large is to be refused.
+ */
+#define VSWAP_OVERCOMMIT_RATIO	3
 
 /*
  * zswap is given up for as long as it has taken to find out that it takes nothing,
@@ -88,8 +97,8 @@ static unsigned long vswap_all_short_waits;
 
 static enum vswap_mode vswap_mode __read_mostly = VSWAP_AUTO;
 
-/* Has zswap declined a page for which there was no device, since boot? */
-bool vswap_has_declined __read_mostly;
+/* Has zswap rejected a page for which there was no device, since boot? */
+bool vswap_has_rejected __read_mostly;
 
 enum vswap_mode vswap_get_mode(void)
 {
@@ -110,13 +119,13 @@ void vswap_set_mode(enum vswap_mode mode)
 }
 
 /**
- * vswap_usable - Can pages be swapped out without a real device?
+ * vswap_is_usable - Can pages be swapped out without a real device?
  *
  * Context: Any.
  * Return: true if virtual slots are handed out and zswap is there to fill them,
  * whether or not it has room at the moment.
  */
-bool vswap_usable(void)
+bool vswap_is_usable(void)
 {
 	return vswap_info && vswap_get_mode() != VSWAP_NEVER &&
 	       zswap_is_enabled();
@@ -126,18 +135,18 @@ bool vswap_usable(void)
  * vswap_is_alone - Is there no device that pages could be swapped out to?
  *
  * That none can have what zswap does not take is the rule then, and no failure to be
- * counted: what it has declined is counted as such.
+ * counted: what it has rejected is counted as such.
  *
  * Context: Any.
  * Return: true if pages can be swapped out without a device and there is none.
  */
 bool vswap_is_alone(void)
 {
-	return !total_swap_pages && vswap_usable();
+	return !total_swap_pages && vswap_is_usable();
 }
 
 /*
- * What zswap has taken and declined
+ * What zswap has taken and rejected
  */
 
 #ifdef CONFIG_MEMCG
@@ -198,6 +207,18 @@ static void vswap_note_victim(struct mem_cgroup *memcg)
 	WRITE_ONCE(vswap_victims, nr);
 	spin_unlock(&vswap_victims_lock);
 }
+
+static bool vswap_has_children(struct mem_cgroup *memcg)
+{
+	return !memcg || css_has_online_children(&memcg->css);
+}
+
+/* Can so little be charged to a cgroup that it is as good as at its limit? */
+static bool vswap_is_at_max(struct mem_cgroup *memcg)
+{
+	return !memcg || page_counter_read(&memcg->memory) + MEMCG_CHARGE_BATCH >=
+			 READ_ONCE(memcg->memory.max);
+}
 #else
 static struct vswap_trial vswap_trials[MAX_NUMNODES];
 
@@ -226,6 +247,16 @@ static void vswap_note_victim(struct mem_cgroup *memcg)
 	spin_lock(&vswap_victims_lock);
 	WRITE_ONCE(vswap_victims, vswap_victims + 1);
 	spin_unlock(&vswap_victims_lock);
+}
+
+static bool vswap_has_children(struct mem_cgroup *memcg)
+{
+	return false;
+}
+
+static bool vswap_is_at_max(struct mem_cgroup *memcg)
+{
+	return true;
 }
 #endif
 
@@ -298,22 +329,22 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 {
 	struct vswap_trial *trial = vswap_trial(memcg, nid);
 	unsigned long size, all, now = jiffies, took, pause, victims;
-	long declined;
+	long rejected;
 	bool last;
 
 	if (!trial)
 		return;
 
-	if (!READ_ONCE(vswap_has_declined))
-		WRITE_ONCE(vswap_has_declined, true);
+	if (!READ_ONCE(vswap_has_rejected))
+		WRITE_ONCE(vswap_has_rejected, true);
 	last = vswap_is_last_trial(trial, now);
 
-	declined = atomic_long_add_return(nr_pages, &trial->declined);
-	if (declined == nr_pages) {
+	rejected = atomic_long_add_return(nr_pages, &trial->rejected);
+	if (rejected == nr_pages) {
 		WRITE_ONCE(trial->since, now);
 		WRITE_ONCE(trial->victims, READ_ONCE(vswap_victims));
 	}
-	if (declined < VSWAP_OFF_LRU)
+	if (rejected < VSWAP_OFF_LRU)
 		return;
 	size = vswap_nr_anon(memcg, nid);
 	/* Others may have begun the next trial meanwhile */
@@ -322,9 +353,9 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 	all = last ? size + min(size, VSWAP_LAST_TURN) : size;
 	/* Others may have seen enough of them, too: it is for one to tell */
 	do {
-		if (declined < all + VSWAP_OFF_LRU)
+		if (rejected < all + VSWAP_OFF_LRU)
 			return;
-	} while (!atomic_long_try_cmpxchg(&trial->declined, &declined, 0));
+	} while (!atomic_long_try_cmpxchg(&trial->rejected, &rejected, 0));
 
 	pause = clamp(last ? VSWAP_GIVE_UP_LAST * took : took, (unsigned long)VSWAP_GIVE_UP_MIN,
 		      (unsigned long)VSWAP_GIVE_UP_MAX);
@@ -337,7 +368,7 @@ static void vswap_try_failed(struct mem_cgroup *memcg, int nid,
 
 static void vswap_restart_trial(struct vswap_trial *trial)
 {
-	atomic_long_set(&trial->declined, 0);
+	atomic_long_set(&trial->rejected, 0);
 	WRITE_ONCE(trial->starved, 0);
 	WRITE_ONCE(trial->restarted, jiffies ?: 1);
 	WRITE_ONCE(trial->until, 0);
@@ -365,7 +396,7 @@ static void vswap_try_again(struct mem_cgroup *root)
 	struct vswap_trial *trial;
 	int nid;
 
-	if (!READ_ONCE(vswap_has_declined))
+	if (!READ_ONCE(vswap_has_rejected))
 		return;
 
 	memcg = mem_cgroup_iter(root, NULL, NULL);
@@ -381,29 +412,29 @@ static void vswap_try_again(struct mem_cgroup *root)
 	} while ((memcg = mem_cgroup_iter(root, memcg, NULL)));
 }
 
-/* See vswap_note_taken(). */
-void __vswap_note_taken(struct folio *folio, unsigned int nr_pages)
+/* See vswap_count_accepted(). */
+void __vswap_count_accepted(struct folio *folio, unsigned int nr_pages)
 {
 	struct vswap_trial *trial;
-	long declined;
+	long rejected;
 
-	/* See vswap_note_incompressible() */
+	/* See vswap_count_incompressible() */
 	if (!current->reclaim_state)
 		return;
 
 	rcu_read_lock();
 	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
 	/* Usually there is nothing to make up for, and no cache line to share */
-	declined = trial ? atomic_long_read(&trial->declined) : 0;
-	while (declined &&
-	       !atomic_long_try_cmpxchg(&trial->declined, &declined,
-					max(declined - VSWAP_TAKEN_WEIGHT * (long)nr_pages, 0L)))
+	rejected = trial ? atomic_long_read(&trial->rejected) : 0;
+	while (rejected &&
+	       !atomic_long_try_cmpxchg(&trial->rejected, &rejected,
+					max(rejected - VSWAP_TAKEN_WEIGHT * (long)nr_pages, 0L)))
 		;
 	rcu_read_unlock();
 }
 
 /* What zswap has room for, if the pages are as good or bad as those of late. */
-static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
+static unsigned long vswap_zswap_headroom(struct mem_cgroup *memcg, int nid)
 {
 	if (vswap_gave_up(memcg, nid))
 		return 0;
@@ -412,7 +443,7 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
 }
 
 /**
- * vswap_note_incompressible - Note that zswap can't compress pages of a folio.
+ * vswap_count_incompressible - Note that zswap can't compress pages of a folio.
  * @folio: the folio, in the swap cache.
  * @nr_pages: number of its pages that zswap has tried and does not take.
  *
@@ -424,7 +455,7 @@ static unsigned long vswap_zswap_room(struct mem_cgroup *memcg, int nid)
  *
  * Context: The caller holds the folio lock.
  */
-void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
+void vswap_count_incompressible(struct folio *folio, unsigned int nr_pages)
 {
 	int nid = folio_nid(folio);
 	struct mem_cgroup *memcg;
@@ -440,37 +471,37 @@ void vswap_note_incompressible(struct folio *folio, unsigned int nr_pages)
 }
 
 /**
- * vswap_declines - Has zswap declined most of late of what is where a folio is?
+ * vswap_is_rejecting - Has zswap rejected most of late of what is where a folio is?
  * @folio: folio that is about to be swapped out.
  *
- * Slots for what is declined stay, with their tables, until somebody touches the page,
+ * Slots for what is rejected stay, with their tables, until somebody touches the page,
  * and no memory is gained by them.
  *
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true if so, of the folio's cgroup and node.
  */
-bool vswap_declines(struct folio *folio)
+bool vswap_is_rejecting(struct folio *folio)
 {
 	struct vswap_trial *trial;
-	bool declines;
+	bool rejecting;
 
 	rcu_read_lock();
 	trial = vswap_trial(folio_memcg(folio), folio_nid(folio));
-	declines = trial && atomic_long_read(&trial->declined) >= VSWAP_OFF_LRU;
+	rejecting = trial && atomic_long_read(&trial->rejected) >= VSWAP_OFF_LRU;
 	rcu_read_unlock();
 
-	return declines;
+	return rejecting;
 }
 
 /**
- * vswap_note_starved - Note that there was no memory for slots, as reserves are spared.
+ * vswap_mark_starved - Note that there was no memory for slots, as reserves are spared.
  * @folio: folio that was to get them.
  *
  * Before the OOM killer is called they are not.
  *
  * Context: The caller holds the folio lock. Does not sleep.
  */
-void vswap_note_starved(struct folio *folio)
+void vswap_mark_starved(struct folio *folio)
 {
 	struct vswap_trial *trial;
 
@@ -512,7 +543,7 @@ void vswap_oom_victim_gone(struct task_struct *victim)
  */
 
 /**
- * vswap_free_pages - Estimate how much more virtual slots can take.
+ * vswap_headroom_pages - Estimate how much more virtual slots can take.
  *
  * The room that zswap's pool and compressed RAM have left, as if no page could be
  * compressed. This is for decisions about reclaim, it is no capacity to be shown to
@@ -522,20 +553,61 @@ void vswap_oom_victim_gone(struct task_struct *victim)
  * Return: Number of pages; 0 if pages can't be swapped out without a device, or there
  * is no room for any.
  */
-unsigned long vswap_free_pages(void)
+unsigned long vswap_headroom_pages(void)
 {
-	return vswap_usable() ? zswap_headroom_pages(NULL) : 0;
+	return vswap_is_usable() ? zswap_headroom_pages(NULL) : 0;
 }
-EXPORT_SYMBOL_GPL(vswap_free_pages);
+EXPORT_SYMBOL_GPL(vswap_headroom_pages);
 
 /**
- * vswap_device_room - How many slots of devices may a cgroup take?
+ * vswap_offdevice_pages - The number of pages that are out but on no device.
+ *
+ * Context: Any.
+ * Return: Number of virtual slots in use without a physical slot.
+ */
+unsigned long vswap_offdevice_pages(void)
+{
+	long pages = vswap_used_pages();
+
+	/* A device that is not in use has none */
+	for (int type = 0; type < SWP_TYPE_VSWAP; type++) {
+		struct swap_info_struct *si = READ_ONCE(swap_info[type]);
+
+		if (si)
+			pages -= atomic_long_read(&si->phys_slots);
+	}
+
+	/* All of them move while they are read */
+	return max(pages, 0L);
+}
+
+/**
+ * vswap_overcommit_pages - By how much zswap extends memory at its best.
+ *
+ * For the heuristic that refuses mappings which are obviously too large. A full
+ * pool is taken to hold VSWAP_OVERCOMMIT_RATIO times its size, and takes the
+ * place of once its size. If the pool may take all of the memory, that makes as
+ * many times the memory in all.
+ *
+ * Context: Any.
+ * Return: Number of pages, 0 if no page can be swapped out without a device.
+ */
+unsigned long vswap_overcommit_pages(void)
+{
+	if (!vswap_is_usable())
+		return 0;
+
+	return zswap_max_pages() * (VSWAP_OVERCOMMIT_RATIO - 1);
+}
+
+/**
+ * vswap_device_headroom - How many slots of devices may a cgroup take?
  * @memcg: the cgroup, NULL for none.
  *
  * Context: Any but interrupts, the caller makes sure that @memcg stays.
  * Return: Number of slots, 0 if no device has one; not more than a cluster has.
  */
-long vswap_device_room(struct mem_cgroup *memcg)
+long vswap_device_headroom(struct mem_cgroup *memcg)
 {
 	long nr = swap_nr_free_slots(SWAPFILE_CLUSTER);
 
@@ -546,18 +618,18 @@ long vswap_device_room(struct mem_cgroup *memcg)
 }
 
 /**
- * vswap_folio_room - How many slots of devices may a folio take?
+ * vswap_folio_headroom - How many slots of devices may a folio take?
  * @folio: folio, locked.
  *
  * Context: The caller holds the folio lock.
- * Return: See vswap_device_room().
+ * Return: See vswap_device_headroom().
  */
-long vswap_folio_room(struct folio *folio)
+long vswap_folio_headroom(struct folio *folio)
 {
 	long room;
 
 	rcu_read_lock();
-	room = vswap_device_room(folio_memcg(folio));
+	room = vswap_device_headroom(folio_memcg(folio));
 	rcu_read_unlock();
 
 	return room;
@@ -577,8 +649,8 @@ bool vswap_fits_devices(struct folio *folio)
 
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	fits = vswap_device_room(memcg) >= folio_nr_pages(folio) ||
-	       (mem_cgroup_zswap_writeback_enabled(memcg) && vswap_has_slots(folio));
+	fits = vswap_device_headroom(memcg) >= folio_nr_pages(folio) ||
+	       (mem_cgroup_zswap_writeback_enabled(memcg) && vswap_has_phys(folio));
 	rcu_read_unlock();
 
 	return fits;
@@ -599,12 +671,12 @@ bool vswap_fits_devices(struct folio *folio)
  */
 long vswap_headroom(struct mem_cgroup *memcg, int nid)
 {
-	long room = vswap_device_room(memcg);
+	long room = vswap_device_headroom(memcg);
 
-	if (!vswap_usable() && get_nr_device_swap_pages() > 0)
+	if (!vswap_is_usable() && get_nr_swap_pages() > 0)
 		return room;
 
-	return room || (vswap_usable() && vswap_zswap_room(memcg, nid)) ?
+	return room || (vswap_is_usable() && vswap_zswap_headroom(memcg, nid)) ?
 	       SWAPFILE_CLUSTER : 0;
 }
 
@@ -614,15 +686,8 @@ long vswap_headroom(struct mem_cgroup *memcg, int nid)
  */
 static bool vswap_near_oom(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	if (!gfp || (gfp & __GFP_NORETRY))
-		return false;
-#ifdef CONFIG_MEMCG
 	/* memory.high slows down, and does not kill */
-	if (memcg && page_counter_read(&memcg->memory) + MEMCG_CHARGE_BATCH <
-		     READ_ONCE(memcg->memory.max))
-		return false;
-#endif
-	return true;
+	return gfp && !(gfp & __GFP_NORETRY) && vswap_is_at_max(memcg);
 }
 
 /*
@@ -660,7 +725,7 @@ static unsigned long vswap_saved(unsigned long *waits, unsigned long now)
 }
 
 /* Wait for zswap's worker, if others may have to wait as well for a share of the time only. */
-static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
+static void vswap_wait_for_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
 	unsigned long *waits = gfp & __GFP_ACCOUNT ? vswap_memcg_waits(memcg) : NULL;
 	unsigned long saved, all_saved, waited, now = jiffies;
@@ -690,11 +755,7 @@ static void vswap_wait_for_room(struct mem_cgroup *memcg, gfp_t gfp)
 /* May the pages that reclaim has looked at need zswap? Those below it have limits. */
 static bool vswap_needs_zswap(struct mem_cgroup *memcg)
 {
-#ifdef CONFIG_MEMCG
-	if (!memcg || css_has_online_children(&memcg->css))
-		return true;
-#endif
-	return !vswap_device_room(memcg);
+	return vswap_has_children(memcg) || !vswap_device_headroom(memcg);
 }
 
 /**
@@ -712,7 +773,7 @@ static bool vswap_needs_zswap(struct mem_cgroup *memcg)
  */
 bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 {
-	if (!vswap_usable())
+	if (!vswap_is_usable())
 		return false;
 
 	mem_cgroup_settle_zswap(memcg);
@@ -722,7 +783,7 @@ bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
 	/* Before all is tried again: that is not to pause */
 	if (vswap_may_wait(gfp) && vswap_needs_zswap(memcg) &&
 	    mem_cgroup_zswap_headroom(memcg, 1))
-		vswap_wait_for_room(memcg, gfp);
+		vswap_wait_for_headroom(memcg, gfp);
 	vswap_try_again(memcg);
 	return true;
 }
@@ -732,7 +793,7 @@ bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
  */
 
 /**
- * vswap_wanted - Should a folio get virtual slots?
+ * vswap_is_wanted - Should a folio get virtual slots?
  * @folio: folio that is about to be swapped out.
  *
  * In mode auto, if its cgroup may use zswap and zswap has room or can make some
@@ -743,12 +804,12 @@ bool vswap_settle_headroom(struct mem_cgroup *memcg, gfp_t gfp)
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true for virtual slots, false for plain ones.
  */
-bool vswap_wanted(struct folio *folio)
+bool vswap_is_wanted(struct folio *folio)
 {
 	struct mem_cgroup *memcg;
 	bool wanted;
 
-	KUNIT_STATIC_STUB_REDIRECT(vswap_wanted, folio);
+	KUNIT_STATIC_STUB_REDIRECT(vswap_is_wanted, folio);
 
 	if (!vswap_info || vswap_get_mode() == VSWAP_NEVER)
 		return false;
@@ -759,17 +820,17 @@ bool vswap_wanted(struct folio *folio)
 
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (vswap_device_room(memcg))
+	if (vswap_device_headroom(memcg))
 		wanted = mem_cgroup_zswap_allowed(memcg);
 	else
-		wanted = vswap_zswap_room(memcg, folio_nid(folio));
+		wanted = vswap_zswap_headroom(memcg, folio_nid(folio));
 	rcu_read_unlock();
 
 	return wanted;
 }
 
 /**
- * vswap_plain_allowed - May a folio get plain slots if it gets no virtual ones?
+ * vswap_plain_is_allowed - May a folio get plain slots if it gets no virtual ones?
  * @folio: folio that is about to be swapped out.
  *
  * zswap takes nothing from plain slots. Where a cgroup's pages may not go to a
@@ -778,7 +839,7 @@ bool vswap_wanted(struct folio *folio)
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true if it may.
  */
-bool vswap_plain_allowed(struct folio *folio)
+bool vswap_plain_is_allowed(struct folio *folio)
 {
 	bool allowed;
 

@@ -15,28 +15,29 @@
 #include "internal.h"
 #include "swap_table.h"
 #include "swap.h"
+#include "vswap_internal.h"
 #include "vswap_table.h"
 
-static bool vswap_page_stored(struct page *page)
+static bool vswap_page_is_stored(struct page *page)
 {
-	return vswap_tb_is_zswap(vswap_get_backing(page_swap_entry(page)));
+	return vswap_tb_is_zswap(vswap_get_word(page_swap_entry(page)));
 }
 
 /* Has whoever had this page freed it? With the folio locked, nobody gets it again. */
-static bool vswap_page_unused(struct page *page)
+static bool vswap_page_is_free(struct page *page)
 {
 	guard(rcu)();
 
 	return !__swap_count(page_swap_entry(page));
 }
 
-static bool vswap_any_page_unused(struct folio *folio)
+static bool vswap_any_page_is_free(struct folio *folio)
 {
 	if (!folio_swap_is_virtual(folio))
 		return false;
 
 	for (long i = 0; i < folio_nr_pages(folio); i++) {
-		if (vswap_page_unused(folio_page(folio, i)))
+		if (vswap_page_is_free(folio_page(folio, i)))
 			return true;
 	}
 
@@ -52,32 +53,32 @@ static unsigned int vswap_pages_stored(struct folio *folio)
 		return 0;
 
 	for (long i = 0; i < folio_nr_pages(folio); i++)
-		nr += vswap_page_stored(folio_page(folio, i));
+		nr += vswap_page_is_stored(folio_page(folio, i));
 
 	return nr;
 }
 
 /* With slots of devices for so many of its pages, can some go there, but not all? */
-static bool vswap_room_for_parts(struct folio *folio, long room)
+static bool vswap_has_headroom_for_parts(struct folio *folio, long room)
 {
 	return room && room < folio_nr_pages(folio);
 }
 
 /**
- * vswap_split_helps - Can pages of a large folio leave without the others?
+ * vswap_can_split - Can pages of a large folio leave without the others?
  * @folio: folio in the swap cache that no backend took as a whole.
  *
  * Context: The caller holds the folio lock.
  * Return: true if zswap holds some, or devices have slots for some.
  */
-bool vswap_split_helps(struct folio *folio)
+bool vswap_can_split(struct folio *folio)
 {
 	return vswap_pages_stored(folio) ||
-	       vswap_room_for_parts(folio, vswap_folio_room(folio));
+	       vswap_has_headroom_for_parts(folio, vswap_folio_headroom(folio));
 }
 
 /**
- * vswap_only_parts_leave - Is what zswap has of a folio all of it that can leave?
+ * vswap_only_parts_can_leave - Is what zswap has of a folio all of it that can leave?
  * @folio: folio in the swap cache that zswap did not take as a whole.
  *
  * To look for physical slots is to let go of what zswap has stored, in order to
@@ -86,21 +87,21 @@ bool vswap_split_helps(struct folio *folio)
  * Context: The caller holds the folio lock. Does not sleep.
  * Return: true if zswap has some pages, and devices have no room for the folio.
  */
-bool vswap_only_parts_leave(struct folio *folio)
+bool vswap_only_parts_can_leave(struct folio *folio)
 {
 	return folio_test_large(folio) && vswap_pages_stored(folio) &&
 	       !vswap_fits_devices(folio);
 }
 
-/* Let go of what an earlier write has left behind the pages that zswap declined. */
-static void vswap_release_unstored(struct folio *folio)
+/* Drop the backing that an earlier write has left of the pages that zswap rejected. */
+static void vswap_drop_unstored(struct folio *folio)
 {
 	struct swap_cluster_info *ci = swap_cluster_get_and_lock(folio);
-	unsigned long offset = swp_offset(folio->swap);
+	unsigned int ci_off = swp_cluster_offset(folio->swap);
 
 	for (long i = 0; i < folio_nr_pages(folio); i++) {
-		if (!vswap_page_stored(folio_page(folio, i)))
-			vswap_release_slots(vswap_info, offset + i, 1);
+		if (!vswap_page_is_stored(folio_page(folio, i)))
+			vswap_free_slots(ci, ci_off + i, 1);
 	}
 	swap_cluster_unlock(ci);
 }
@@ -151,8 +152,8 @@ static bool vswap_split(struct folio *folio, long room, struct list_head *folio_
 	for (long i = 1; i < 1L << order; i++) {
 		struct folio *part = page_folio(page + i);
 
-		if (!vswap_page_stored(page + i)) {
-			if (vswap_page_unused(page + i) || room-- <= 0) {
+		if (!vswap_page_is_stored(page + i)) {
+			if (vswap_page_is_free(page + i) || room-- <= 0) {
 				vswap_put_back(part);
 				continue;
 			}
@@ -173,37 +174,37 @@ static bool vswap_split(struct folio *folio, long room, struct list_head *folio_
 #endif
 
 /**
- * vswap_keep - Keep what no backend took of a folio, and only that.
+ * vswap_keep_rejected - Keep what no backend took of a folio, and only that.
  * @folio: folio in the swap cache that is clean and neither stored nor written.
  * @folio_list: where to put the parts of it that reclaim can free.
  *
- * shmem folios can't be split here, see vswap_split_helps() for them.
+ * shmem folios can't be split here, see vswap_can_split() for them.
  *
  * Context: The caller holds the folio lock; the folio is not mapped, and isolated
  * unless @folio_list is NULL. Does not sleep.
  * Return: 0 if @folio is now a single page and stored, AOP_WRITEPAGE_ACTIVATE if
  * it has to stay: it is dirty then.
  */
-int vswap_keep(struct folio *folio, struct list_head *folio_list)
+int vswap_keep_rejected(struct folio *folio, struct list_head *folio_list)
 {
 	unsigned int stored = vswap_pages_stored(folio);
 	long room;
 
 	if (stored)
-		vswap_note_taken(folio, stored);
+		vswap_count_accepted(folio, stored);
 	if (folio_swap_is_virtual(folio)) {
-		vswap_release_unstored(folio);
-		vswap_count_event(VSWAP_DECLINED);
+		vswap_drop_unstored(folio);
+		vswap_count_event(VSWAP_REJECT);
 	}
 
 	/* With the slots that were released */
-	room = vswap_folio_room(folio);
-	if (stored || vswap_room_for_parts(folio, room) || vswap_any_page_unused(folio)) {
+	room = vswap_folio_headroom(folio);
+	if (stored || vswap_has_headroom_for_parts(folio, room) || vswap_any_page_is_free(folio)) {
 		if (vswap_split(folio, room, folio_list)) {
-			if (vswap_page_stored(&folio->page))
+			if (vswap_page_is_stored(&folio->page))
 				return 0;
 		} else if (folio_test_anon(folio)) {
-			vswap_release_folio(folio);
+			vswap_drop_backing(folio);
 		}
 	}
 

@@ -9,6 +9,14 @@
 struct zswap_entry;
 
 /*
+ * The backing words of a cluster. Absent until a slot needs one, see
+ * vswap_alloc_backing().
+ */
+struct vswap_table {
+	atomic_long_t words[SWAPFILE_CLUSTER];
+};
+
+/*
  * A word of a backing table says what holds the data of one virtual swap slot
  * while no folio does. The table of a cluster is a 1:1 map of its slots, like
  * the swap table beside it, and is absent until the first slot needs it.
@@ -25,7 +33,7 @@ struct zswap_entry;
  * slot whose data is only in the folio in the swap cache, and a slot that is
  * known to be zero-filled. The low three bits are the type; pointers are
  * aligned to 8 bytes at least. The physical slot's own word in the swap table of
- * its device names the virtual slot, see SWP_TB_RMAP_MARK.
+ * its device names the virtual slot, see SWP_TB_BACKREF_MARK.
  *
  * F says that I/O on the slot failed, or that the entry could not be
  * decompressed: a write goes elsewhere, and a read is for this page alone, as it
@@ -35,14 +43,14 @@ struct zswap_entry;
 
 #define VSWAP_TB_NULL		0UL
 #define VSWAP_TB_ZSWAP_MARK	0b001UL
-#define VSWAP_TB_SLOT_MARK	0b010UL
+#define VSWAP_TB_PHYS_MARK	0b010UL
 #define VSWAP_TB_POISON		0b011UL
 #define VSWAP_TB_MARK_MASK	0b111UL
 #define VSWAP_TB_ZSWAP_MASK	0b011UL
 #define VSWAP_TB_ZSWAP_FAILED	BIT(2)
-#define VSWAP_TB_SLOT_FAILED	BIT(3)
-#define VSWAP_TB_SLOT_ALONE	BIT(4)
-#define VSWAP_TB_SLOT_MASK	(VSWAP_TB_SLOT_FAILED | VSWAP_TB_SLOT_ALONE)
+#define VSWAP_TB_PHYS_FAILED	BIT(3)
+#define VSWAP_TB_PHYS_ALONE	BIT(4)
+#define VSWAP_TB_PHYS_MASK	(VSWAP_TB_PHYS_FAILED | VSWAP_TB_PHYS_ALONE)
 
 static inline unsigned long zswap_to_vswap_tb(struct zswap_entry *entry)
 {
@@ -68,19 +76,19 @@ static inline struct zswap_entry *vswap_tb_to_zswap(unsigned long word)
 	return (struct zswap_entry *)(word & ~VSWAP_TB_MARK_MASK);
 }
 
-static inline unsigned long slot_to_vswap_tb(swp_entry_t slot)
+static inline unsigned long phys_to_vswap_tb(swp_entry_t slot)
 {
-	return swap_entry_pack(slot) | VSWAP_TB_SLOT_MARK;
+	return swap_entry_pack(slot) | VSWAP_TB_PHYS_MARK;
 }
 
-static inline bool vswap_tb_is_slot(unsigned long word)
+static inline bool vswap_tb_is_phys(unsigned long word)
 {
-	return (word & VSWAP_TB_MARK_MASK) == VSWAP_TB_SLOT_MARK;
+	return (word & VSWAP_TB_MARK_MASK) == VSWAP_TB_PHYS_MARK;
 }
 
-static inline swp_entry_t vswap_tb_to_slot(unsigned long word)
+static inline swp_entry_t vswap_tb_to_phys(unsigned long word)
 {
-	VM_WARN_ON_ONCE(!vswap_tb_is_slot(word));
+	VM_WARN_ON_ONCE(!vswap_tb_is_phys(word));
 	return swap_entry_unpack(word);
 }
 
@@ -92,17 +100,46 @@ static inline bool vswap_tb_is_poison(unsigned long word)
 /* Has the slot failed, or the zswap entry, when it was used last? */
 static inline bool vswap_tb_has_failed(unsigned long word)
 {
-	if (vswap_tb_is_slot(word))
-		return word & VSWAP_TB_SLOT_FAILED;
+	if (vswap_tb_is_phys(word))
+		return word & VSWAP_TB_PHYS_FAILED;
 	return vswap_tb_is_zswap(word) && (word & VSWAP_TB_ZSWAP_FAILED);
 }
 
-/* Does the second word name the slot behind that of the first? */
-static inline bool vswap_tb_is_next_slot(unsigned long word, unsigned long next)
+/* Does the second word name the physical slot behind that of the first? */
+static inline bool vswap_tb_is_next_phys(unsigned long word, unsigned long next)
 {
-	return vswap_tb_is_slot(next) &&
-	       (next & ~VSWAP_TB_SLOT_MASK) ==
-	       (word & ~VSWAP_TB_SLOT_MASK) + BIT(SWP_PACKED_SHIFT);
+	return vswap_tb_is_phys(next) &&
+	       (next & ~VSWAP_TB_PHYS_MASK) ==
+	       (word & ~VSWAP_TB_PHYS_MASK) + BIT(SWP_PACKED_SHIFT);
+}
+
+/*
+ * Access to the words of a cluster. Who may do what when is at the top of
+ * mm/vswap_backing.c, which is the only file that sets any.
+ */
+
+static inline unsigned long __vswap_tb_get(struct swap_cluster_info *ci,
+					   unsigned int ci_off)
+{
+	struct vswap_table *table = READ_ONCE(ci->backing);
+
+	VM_WARN_ON_ONCE(ci_off >= SWAPFILE_CLUSTER);
+	return table ? atomic_long_read(&table->words[ci_off]) : VSWAP_TB_NULL;
+}
+
+/* The cluster has a table */
+static inline void __vswap_tb_set(struct swap_cluster_info *ci,
+				  unsigned int ci_off, unsigned long word)
+{
+	VM_WARN_ON_ONCE(ci_off >= SWAPFILE_CLUSTER);
+	atomic_long_set(&ci->backing->words[ci_off], word);
+}
+
+static inline unsigned long __vswap_tb_xchg(struct swap_cluster_info *ci,
+					    unsigned int ci_off, unsigned long word)
+{
+	VM_WARN_ON_ONCE(ci_off >= SWAPFILE_CLUSTER);
+	return atomic_long_xchg(&ci->backing->words[ci_off], word);
 }
 
 #endif /* _MM_VSWAP_TABLE_H */

@@ -18,6 +18,7 @@
 #include "internal.h"
 #include "swap_table.h"
 #include "swap.h"
+#include "vswap_internal.h"
 #include "vswap_table.h"
 
 /* Pages to be read before the first of them is waited for. */
@@ -46,16 +47,16 @@ struct vswap_unuse_batch {
 static void vswap_unuse_free(struct vswap_unuse_batch *batch,
 			     const struct vswap_run *run)
 {
-	vswap_count_events(VSWAP_UNUSED, run->nr);
-	if (vswap_join_runs(&batch->run, run))
+	vswap_count_events(VSWAP_EVACUATE, run->nr);
+	if (vswap_merge_runs(&batch->run, run))
 		return;
 	vswap_free_run(&batch->run);
 	batch->run = *run;
 }
 
-/* Cut off what a folio has on a device; the folio holds the data from now on. */
-static void vswap_leave_device(struct vswap_unuse_batch *batch,
-			       struct folio *folio, struct swap_info_struct *si)
+/* Detach the slots of a device from a folio, which holds the data from now on. */
+static void vswap_evacuate_folio(struct vswap_unuse_batch *batch,
+				 struct folio *folio, struct swap_info_struct *si)
 {
 	struct swap_cluster_info *ci;
 	unsigned int ci_off, ci_end, nr;
@@ -71,45 +72,25 @@ static void vswap_leave_device(struct vswap_unuse_batch *batch,
 	ci_off = swp_cluster_offset(folio->swap);
 	ci_end = ci_off + folio_nr_pages(folio);
 	for (; ci->backing && ci_off < ci_end; ci_off += nr) {
-		atomic_long_t *word = &ci->backing->entries[ci_off];
-		unsigned long prev = atomic_long_read(word);
+		unsigned long word = __vswap_tb_get(ci, ci_off);
 
 		nr = 1;
-		if (!vswap_tb_is_slot(prev) ||
-		    swp_type(vswap_tb_to_slot(prev)) != si->type)
+		if (!vswap_tb_is_phys(word) ||
+		    swp_type(vswap_tb_to_phys(word)) != si->type)
 			continue;
 		/* It may have been read together with one that can't be read */
-		if (unread && !poisoned && !(prev & VSWAP_TB_SLOT_ALONE))
+		if (unread && !poisoned && !(word & VSWAP_TB_PHYS_ALONE))
 			continue;
 		/* What can't be read is lost for good, page by page: its readers get SIGBUS. */
-		nr = vswap_cut_slots(ci, ci_off, unread ? 1 : ci_end - ci_off, &run);
+		nr = vswap_detach_phys(ci, ci_off, unread ? 1 : ci_end - ci_off, &run);
 		if (unread)
-			atomic_long_set(word, VSWAP_TB_POISON);
+			vswap_poison(ci, ci_off);
 		vswap_unuse_free(batch, &run);
 	}
 	swap_cluster_unlock(ci);
 }
 
-/**
- * vswap_folio_unused - Is a large folio not in use by anybody yet?
- * @folio: folio with virtual slots, in the swap cache.
- *
- * Somebody is about to read, or has read, a large folio for a fault, but nobody
- * has it yet: it may turn out that it can't be mapped, or a part of it can't be
- * read. What is behind it is still in place. Without it the pages come one by
- * one, to be sure that each is what it is said to be. A folio of tmpfs that has just
- * been written out looks the same; its data is also behind its slots.
- *
- * Context: The caller holds the folio lock.
- * Return: true if @folio can be dropped from the swap cache.
- */
-bool vswap_folio_unused(struct folio *folio)
-{
-	return folio_test_large(folio) && !folio_test_dirty(folio) &&
-	       (!folio_test_uptodate(folio) || !folio_test_anon(folio));
-}
-
-/* Have a folio, which is locked, do without the device. */
+/* Move a locked folio off the device. */
 static void vswap_unuse_folio(struct vswap_unuse_batch *batch,
 			      struct folio *folio, struct swap_info_struct *si)
 {
@@ -117,12 +98,12 @@ static void vswap_unuse_folio(struct vswap_unuse_batch *batch,
 	if (!folio_test_swapcache(folio) || !folio_swap_is_virtual(folio))
 		return;
 
-	if (vswap_folio_unused(folio)) {
+	if (vswap_folio_is_droppable(folio)) {
 		swap_cache_del_folio(folio);
 		return;
 	}
 
-	vswap_leave_device(batch, folio, si);
+	vswap_evacuate_folio(batch, folio, si);
 	folio_free_swap(folio);
 }
 
@@ -215,17 +196,15 @@ static struct folio *vswap_unuse_read_next(struct vswap_unuse_batch *batch,
 
 static unsigned short vswap_unuse_owner(swp_entry_t swp)
 {
-	unsigned long offset = swp_offset(swp);
 	struct swap_cluster_info *ci;
 	unsigned short id = 0;
 
-	ci = swap_cluster_lock_unpinned(vswap_info, offset);
-	if (ci) {
-		/* Tables come and go without the lock until all of them are there */
-		if (rcu_access_pointer(ci->table))
-			id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
-		swap_cluster_unlock(ci);
-	}
+	ci = swap_cluster_lock(vswap_info, swp_offset(swp));
+	/* Tables come and go without the lock until all of them are there */
+	if (rcu_access_pointer(ci->table))
+		id = __swap_cgroup_get(ci, swp_cluster_offset(swp));
+	swap_cluster_unlock(ci);
+
 	return id;
 }
 
@@ -262,26 +241,27 @@ static int vswap_unuse_no_memory(struct vswap_unuse_batch *batch,
 static int vswap_unuse_cluster(struct vswap_unuse_batch *batch,
 			       struct swap_info_struct *si, unsigned long offset)
 {
+	struct swap_cluster_info *ci = __swap_offset_to_cluster(si, offset);
 	unsigned long end = min(offset + SWAPFILE_CLUSTER, si->max);
 
 	for (; offset < end; offset++) {
-		swp_entry_t slot = swp_entry(si->type, offset);
-		unsigned long swp_tb = swap_table_get_unpinned(slot);
+		unsigned int ci_off = offset % SWAPFILE_CLUSTER;
+		unsigned long swp_tb = swap_table_get(ci, ci_off);
 		struct folio *folio = NULL;
 		int err;
 
-		while (swp_tb_is_rmap(swp_tb)) {
-			swp_entry_t swp = swp_tb_to_rmap(swp_tb);
+		while (swp_tb_is_backref(swp_tb)) {
+			swp_entry_t swp = swp_tb_to_backref(swp_tb);
 
 			if (vswap_unuse_later(batch, swp))
 				break;
 			folio = vswap_unuse_read_next(batch, si, swp);
-			if (folio || swap_table_get_unpinned(slot) != swp_tb)
+			if (folio || swap_table_get(ci, ci_off) != swp_tb)
 				break;
 			err = vswap_unuse_no_memory(batch, si, swp);
 			if (err)
 				return err;
-			swp_tb = swap_table_get_unpinned(slot);
+			swp_tb = swap_table_get(ci, ci_off);
 		}
 		if (!folio)
 			continue;
@@ -338,7 +318,7 @@ int vswap_unuse(struct swap_info_struct *si)
 	struct vswap_unuse_batch *batch;
 	int err;
 
-	if (!atomic_long_read(&si->rmap_pages))
+	if (!atomic_long_read(&si->phys_slots))
 		return 0;
 
 	batch = kvzalloc_obj(*batch);

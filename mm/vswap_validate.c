@@ -42,7 +42,10 @@
 #include "internal.h"
 #include "swap_table.h"
 #include "swap.h"
+#include "slab.h"
+#include "vswap_internal.h"
 #include "vswap_table.h"
+#include "zswap.h"
 
 /* Inconsistencies that are printed, the others are only counted. */
 #define VSWAP_CHECK_LINES	32
@@ -73,10 +76,17 @@ struct vswap_charge {
 	unsigned long said;	/* that it is charged for, with its subtree */
 };
 
+/* Numbers of zswap entries */
+struct vswap_zswap_counts {
+	unsigned long stored;		/* compressed */
+	unsigned long incompressible;	/* of these */
+	unsigned long direct;		/* besides them, on compressed RAM */
+};
+
 /* What one walk has found; the system is quiet if the next finds the same. */
 struct vswap_census {
 	struct vswap_device_census device[MAX_SWAPFILES];
-	struct zswap_counts zswap, zswap_said;
+	struct vswap_zswap_counts zswap, zswap_said;
 	long nr_swap_pages;
 	unsigned long clusters, slots;
 	unsigned long busy;		/* could not be checked */
@@ -320,9 +330,8 @@ static void vswap_get_slot(struct vswap_slot *s, struct swap_info_struct *si,
 		.entry = swp_entry(si->type, offset + ci_off),
 		.swp_tb = __swap_table_get(ci, ci_off),
 		.id = __swap_cgroup_get(ci, ci_off),
+		.word = __vswap_tb_get(ci, ci_off),
 	};
-	if (ci->backing)
-		s->word = atomic_long_read(&ci->backing->entries[ci_off]);
 }
 
 /* A free slot: nothing may be left of what it was used for. */
@@ -362,12 +371,12 @@ static struct swap_info_struct *vswap_get_device(swp_entry_t slot)
 static void vswap_check_physical(struct vswap_check *c,
 				 const struct vswap_slot *s)
 {
-	swp_entry_t slot = vswap_tb_to_slot(s->word);
+	swp_entry_t slot = vswap_tb_to_phys(s->word);
 	struct swap_info_struct *si = vswap_get_device(slot);
 	unsigned long rmap = null_to_swp_tb();
 	struct swap_cluster_info *ci;
 
-	if (!si || swap_is_vswap(si) || swp_offset(slot) >= si->max) {
+	if (!si || swap_is_virtual(si) || swp_offset(slot) >= si->max) {
 		vswap_report_slot(c, s, "the slot behind it is on no device");
 		goto put;
 	}
@@ -376,12 +385,69 @@ static void vswap_check_physical(struct vswap_check *c,
 	if (rcu_access_pointer(ci->table))
 		rmap = __swap_table_get(ci, swp_cluster_offset(slot));
 	swap_cluster_unlock(ci);
-	if ((rmap & ~SWP_TB_RMAP_HINT) != rmap_to_swp_tb(s->entry))
+	if ((rmap & ~SWP_TB_BACKREF_HINT) != backref_to_swp_tb(s->entry))
 		vswap_report_slot(c, s, "the slot behind it names another one");
 	vswap_note_charge(c, s);
 put:
 	if (si)
 		percpu_ref_put(&si->users);
+}
+
+/* Does @entry, which may be anything, point to an entry? */
+static bool vswap_is_zswap_entry(const struct zswap_entry *entry)
+{
+	struct slab *slab;
+
+	if (!virt_addr_valid(entry))
+		return false;
+
+	slab = virt_to_slab(entry);
+	if (!slab || slab->slab_cache != zswap_entry_cache)
+		return false;
+
+	return is_kfence_address(entry) ||
+	       nearest_obj(zswap_entry_cache, slab, (void *)entry) == entry;
+}
+
+/*
+ * Check that an entry is what it is taken for, and count it. @entry is what the
+ * backing word of @swp names, and may be anything. Returns what is wrong.
+ */
+static const char *vswap_check_zswap(const struct zswap_entry *entry, swp_entry_t swp,
+				     struct vswap_zswap_counts *counts)
+{
+	if (!IS_ENABLED(CONFIG_ZSWAP) || !vswap_is_zswap_entry(entry))
+		return "no zswap entry";
+	if (entry->swpentry.val != swp.val)
+		return "the zswap entry of another slot";
+	if (entry->length > PAGE_SIZE)
+		return "the zswap entry is too long";
+	if (entry->length && list_empty(&entry->lru))
+		return "the zswap entry is on no LRU list";
+
+	if (zswap_entry_is_direct(entry)) {
+		counts->direct++;
+		return NULL;
+	}
+	counts->stored++;
+	if (entry->length == PAGE_SIZE)
+		counts->incompressible++;
+	if (!entry->pool)
+		return "the zswap entry is in no pool";
+
+	return NULL;
+}
+
+/* How many entries there should be. */
+static void vswap_read_zswap_counts(struct vswap_zswap_counts *counts)
+{
+	if (!IS_ENABLED(CONFIG_ZSWAP))
+		return;
+
+	counts->stored = atomic_long_read(&zswap_stored_pages);
+	counts->incompressible = atomic_long_read(&zswap_stored_incompressible_pages);
+	if (IS_ENABLED(CONFIG_CRAM))
+		counts->direct = atomic_long_read(&zswap_stored_direct_pages);
 }
 
 /*
@@ -405,11 +471,11 @@ static void vswap_check_backing(struct vswap_check *c,
 		vswap_report_slot(c, s, "zero, but backed");
 
 	if (vswap_tb_is_zswap(s->word)) {
-		wrong = zswap_check_entry(vswap_tb_to_zswap(s->word), s->entry,
+		wrong = vswap_check_zswap(vswap_tb_to_zswap(s->word), s->entry,
 					  &c->now.zswap);
 		if (wrong)
 			vswap_report_slot(c, s, wrong);
-	} else if (vswap_tb_is_slot(s->word)) {
+	} else if (vswap_tb_is_phys(s->word)) {
 		vswap_check_physical(c, s);
 	} else if (vswap_tb_is_poison(s->word)) {
 		if (folio && folio_test_uptodate(folio))
@@ -436,7 +502,7 @@ static struct folio *vswap_named_folio(unsigned long swp_tb)
 static unsigned int vswap_check_cached(struct vswap_check *c,
 				       struct vswap_slot *s)
 {
-	bool virtual = swap_is_vswap(s->si), locked;
+	bool virtual = swap_is_virtual(s->si), locked;
 	unsigned int ci_off = s->ci_off, i, nr;
 	unsigned long swp_tb = s->swp_tb;
 	struct folio *folio;
@@ -484,13 +550,15 @@ static unsigned int vswap_check_cached(struct vswap_check *c,
 static void vswap_check_rmap(struct vswap_check *c, struct swap_info_struct *si,
 			     swp_entry_t slot, unsigned long rmap)
 {
-	swp_entry_t swp = swp_tb_to_rmap(rmap);
+	swp_entry_t swp = swp_tb_to_backref(rmap);
 	struct swap_cluster_info *ci, *phys;
 	struct folio *folio = NULL;
 	struct vswap_slot s = {};
 	unsigned long now;
 
-	ci = swap_cluster_lock_unpinned(vswap_info, swp_offset(swp));
+	/* It may name anything */
+	ci = swp_offset(swp) < vswap_max_slots() ?
+	     swap_cluster_lock(vswap_info, swp_offset(swp)) : NULL;
 	if (ci && rcu_access_pointer(ci->table)) {
 		s.swp_tb = __swap_table_get(ci, swp_cluster_offset(swp));
 		if (swp_tb_is_folio(s.swp_tb)) {
@@ -501,7 +569,7 @@ static void vswap_check_rmap(struct vswap_check *c, struct swap_info_struct *si,
 			}
 		}
 		vswap_get_slot(&s, vswap_info, ci, swp_cluster_offset(swp));
-		if ((s.word & ~VSWAP_TB_SLOT_MASK) == slot_to_vswap_tb(slot))
+		if ((s.word & ~VSWAP_TB_PHYS_MASK) == phys_to_vswap_tb(slot))
 			goto unlock_folio;
 	}
 
@@ -510,7 +578,7 @@ static void vswap_check_rmap(struct vswap_check *c, struct swap_info_struct *si,
 	now = rcu_access_pointer(phys->table) ?
 	      __swap_table_get(phys, swp_cluster_offset(slot)) :
 	      null_to_swp_tb();
-	if ((now ^ rmap) & ~SWP_TB_RMAP_HINT || !(si->flags & SWP_WRITEOK))
+	if ((now ^ rmap) & ~SWP_TB_BACKREF_HINT || !(si->flags & SWP_WRITEOK))
 		c->now.busy++;
 	else
 		vswap_report(c, "slot %u:%lu table %lx: not behind slot %lu table %lx backing %lx",
@@ -534,7 +602,7 @@ static unsigned int vswap_check_slot(struct vswap_check *c,
 				     struct vswap_device_census *d,
 				     struct vswap_slot *s)
 {
-	bool virtual = swap_is_vswap(s->si);
+	bool virtual = swap_is_virtual(s->si);
 	unsigned int nr;
 
 	if (swp_tb_is_folio(s->swp_tb)) {
@@ -562,10 +630,10 @@ static unsigned int vswap_check_slot(struct vswap_check *c,
 			vswap_check_backing(c, s, NULL);
 		else
 			vswap_note_charge(c, s);
-	} else if (!virtual && swp_tb_is_rmap(s->swp_tb)) {
+	} else if (!virtual && swp_tb_is_backref(s->swp_tb)) {
 		d->rmaps++;
 		c->words[s->ci_off] = s->swp_tb;
-		if (!swap_entry_is_virtual(swp_tb_to_rmap(s->swp_tb)))
+		if (!swap_entry_is_virtual(swp_tb_to_backref(s->swp_tb)))
 			vswap_report_slot(c, s, "reverse map of no virtual slot");
 		if (s->id)
 			vswap_report_slot(c, s, "physical, but it has an owner");
@@ -601,7 +669,7 @@ static void vswap_check_flags(struct vswap_check *c,
 		right = ci->count == SWAPFILE_CLUSTER && table;
 		break;
 	case CLUSTER_FLAG_DISCARD:
-		right = !ci->count && table && !swap_is_vswap(si);
+		right = !ci->count && table && !swap_is_virtual(si);
 		break;
 	default:
 		right = false;
@@ -634,14 +702,10 @@ static void vswap_check_cluster(struct vswap_check *c,
 				struct swap_info_struct *si,
 				unsigned long offset)
 {
-	struct swap_cluster_info *ci = swap_cluster_lock_unpinned(si, offset);
+	struct swap_cluster_info *ci = swap_cluster_lock(si, offset);
 	unsigned long used = d->used, rmaps = d->rmaps;
 	unsigned int ci_off, nr_words = 0, nr;
 	struct vswap_slot s;
-
-	/* The virtual device has become smaller */
-	if (!ci)
-		return;
 
 	vswap_sum(c, ci->flags);
 	vswap_sum(c, ci->count);
@@ -653,7 +717,7 @@ static void vswap_check_cluster(struct vswap_check *c,
 	}
 
 	c->now.clusters++;
-	if (ci->backing && !swap_is_vswap(si))
+	if (ci->backing && !swap_is_virtual(si))
 		vswap_report_cluster(c, si, ci, "backing table of a device",
 				     si->type);
 	for (ci_off = 0; ci_off < SWAPFILE_CLUSTER; ci_off += nr) {
@@ -677,7 +741,7 @@ check_flags:
 			continue;
 		c->words[ci_off] = 0;
 		rmaps++;
-		if (swap_entry_is_virtual(swp_tb_to_rmap(rmap)))
+		if (swap_entry_is_virtual(swp_tb_to_backref(rmap)))
 			vswap_check_rmap(c, si, swp_entry(si->type,
 							  offset + ci_off), rmap);
 	}
@@ -725,13 +789,14 @@ static void vswap_check_device(struct vswap_check *c,
 	d->writable = READ_ONCE(si->flags) & SWP_WRITEOK;
 	d->pages = si->pages;
 	d->used_said = vswap_used_said(si);
-	d->rmaps_said = atomic_long_read(&si->rmap_pages);
-	for (offset = 0; offset < READ_ONCE(si->max); offset += SWAPFILE_CLUSTER) {
+	d->rmaps_said = atomic_long_read(&si->phys_slots);
+	/* Pairs with vswap_grow_array() */
+	for (offset = 0; offset < smp_load_acquire(&si->max); offset += SWAPFILE_CLUSTER) {
 		vswap_check_cluster(c, d, si, offset);
 		cond_resched();
 	}
 	if (d->used_said != vswap_used_said(si) ||
-	    d->rmaps_said != atomic_long_read(&si->rmap_pages))
+	    d->rmaps_said != atomic_long_read(&si->phys_slots))
 		c->now.busy++;
 
 	vswap_check_list(d, si, &si->free_clusters, CLUSTER_FLAG_FREE, -1);
@@ -774,7 +839,7 @@ static bool vswap_check_lists(struct vswap_check *c, int type)
 static bool vswap_check_totals(struct vswap_check *c)
 {
 	bool agree = vswap_check_charges(c), swapoff = false;
-	struct zswap_counts *said = &c->now.zswap_said, *found = &c->now.zswap;
+	struct vswap_zswap_counts *said = &c->now.zswap_said, *found = &c->now.zswap;
 	long nr_free = 0;
 
 	agree &= vswap_check_total(c, "zswap stored pages", -1,
@@ -825,7 +890,7 @@ static void vswap_check_all(struct vswap_check *c)
 		percpu_ref_put(&si->users);
 	}
 
-	zswap_read_counts(&c->now.zswap_said);
+	vswap_read_zswap_counts(&c->now.zswap_said);
 	c->now.nr_swap_pages = atomic_long_read(&nr_swap_pages);
 	if (!vswap_read_charges(c))
 		c->now.busy++;

@@ -5,7 +5,7 @@
  *
  * How much fits is known at run time only, and what is stored beyond that is lost.
  * So nobody maps such memory, nor does the page allocator have it: pages are
- * copied to it, when the device says that there is room, see mt_store_pages().
+ * copied to it, when the device says that there is room, see mm/cram_store.c.
  */
 #ifndef _LINUX_CRAM_H
 #define _LINUX_CRAM_H
@@ -42,12 +42,12 @@ struct cram_usage {
  *
  * @owner: the module, which stays as long as the device is registered.
  * @may_store: May @page be written now? It is free. 0 if it may, which is a promise until
- *	@written is called for it, as it is then in any case; up to %MT_STORE_PAGES are
+ *	@written is called for it, as it is then in any case; up to %CRAM_STORE_PAGES are
  *	asked for before the first one is written. -ENOSPC if there is no room, which has
  *	pages moved elsewhere until there may be some; any other error if it may not for
  *	another reason, and those that have not been refused come first.
  * @copy: Have the device copy @nr pages by itself, each of @from to that of @to, all of
- *	which may be written, up to %MT_STORE_PAGES. 0 if all of them could be read and are
+ *	which may be written, up to %CRAM_STORE_PAGES. 0 if all of them could be read and are
  *	copied, as a CPU would see it: that none has older bytes of @to in its caches is the
  *	driver's to see to. After an error, when nothing is under way any more, or without
  *	this, the CPU copies them.
@@ -79,6 +79,9 @@ struct cram_ops {
 	int (*get_usage)(void *priv, struct cram_usage *usage);
 	int (*trim)(void *priv, const struct range *ranges, int nr_ranges);
 };
+
+/* The most pages that are stored at a time */
+#define CRAM_STORE_PAGES	16
 
 /* The most that are trimmed at a time */
 #define CRAM_TRIM_RANGES	128

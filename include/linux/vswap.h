@@ -11,30 +11,30 @@
 
 #ifdef CONFIG_VSWAP
 
-bool vswap_usable(void);
-unsigned long vswap_free_pages(void);
-unsigned long vswap_extra_pages(void);
+bool vswap_is_usable(void);
+unsigned long vswap_headroom_pages(void);
+unsigned long vswap_offdevice_pages(void);
 unsigned long vswap_overcommit_pages(void);
 
 /* Slots of devices are fewer than none while a device is being switched off. */
-static inline long vswap_add_free_pages(long nr_device_pages)
+static inline long vswap_add_headroom_pages(long nr_device_pages)
 {
-	return max(nr_device_pages, 0L) + vswap_free_pages();
+	return max(nr_device_pages, 0L) + vswap_headroom_pages();
 }
 
 #else /* CONFIG_VSWAP */
 
-static inline bool vswap_usable(void)
+static inline bool vswap_is_usable(void)
 {
 	return false;
 }
 
-static inline long vswap_add_free_pages(long nr_device_pages)
+static inline long vswap_add_headroom_pages(long nr_device_pages)
 {
 	return nr_device_pages;
 }
 
-static inline unsigned long vswap_extra_pages(void)
+static inline unsigned long vswap_offdevice_pages(void)
 {
 	return 0;
 }

@@ -36,19 +36,19 @@ static void vswap_test_zswap_states(struct kunit *test)
 	KUNIT_EXPECT_NE(test, swp_offset(swp), 0);
 
 	/* Nothing yet */
-	KUNIT_EXPECT_NULL(test, vswap_load_zswap(swp));
-	KUNIT_EXPECT_NULL(test, vswap_erase_zswap(swp));
+	KUNIT_EXPECT_NULL(test, zswap_slot_load(swp));
+	KUNIT_EXPECT_NULL(test, zswap_slot_erase(swp));
 	/* Stored */
-	KUNIT_ASSERT_EQ(test, vswap_store_zswap(swp, vswap_test_entry(0), &old), 0);
+	KUNIT_ASSERT_EQ(test, zswap_slot_store(swp, vswap_test_entry(0), &old), 0);
 	KUNIT_EXPECT_NULL(test, old);
-	KUNIT_EXPECT_PTR_EQ(test, vswap_load_zswap(swp), vswap_test_entry(0));
+	KUNIT_EXPECT_PTR_EQ(test, zswap_slot_load(swp), vswap_test_entry(0));
 	/* Stored again: the old one is given back */
-	KUNIT_ASSERT_EQ(test, vswap_store_zswap(swp, vswap_test_entry(1), &old), 0);
+	KUNIT_ASSERT_EQ(test, zswap_slot_store(swp, vswap_test_entry(1), &old), 0);
 	KUNIT_EXPECT_PTR_EQ(test, old, vswap_test_entry(0));
 	/* Erased, once */
-	KUNIT_EXPECT_PTR_EQ(test, vswap_erase_zswap(swp), vswap_test_entry(1));
-	KUNIT_EXPECT_NULL(test, vswap_erase_zswap(swp));
-	KUNIT_EXPECT_NULL(test, vswap_load_zswap(swp));
+	KUNIT_EXPECT_PTR_EQ(test, zswap_slot_erase(swp), vswap_test_entry(1));
+	KUNIT_EXPECT_NULL(test, zswap_slot_erase(swp));
+	KUNIT_EXPECT_NULL(test, zswap_slot_load(swp));
 
 	vswap_test_free(folio);
 }
@@ -59,8 +59,8 @@ static void vswap_test_plain(struct kunit *test)
 	swp_entry_t swp = swp_entry(0, 1);
 
 	KUNIT_EXPECT_FALSE(test, swap_entry_is_virtual(swp));
-	KUNIT_EXPECT_NULL(test, vswap_load_zswap(swp));
-	KUNIT_EXPECT_NULL(test, vswap_erase_zswap(swp));
+	KUNIT_EXPECT_NULL(test, zswap_slot_load(swp));
+	KUNIT_EXPECT_NULL(test, zswap_slot_erase(swp));
 }
 
 /* Large folios get an aligned range; its slots are backed one by one. */
@@ -76,14 +76,14 @@ static void vswap_test_large(struct kunit *test)
 		swp = folio->swap;
 		KUNIT_EXPECT_EQ(test, swp_offset(swp) % folio_nr_pages(folio), 0);
 		swp.val += folio_nr_pages(folio) - 1;
-		KUNIT_ASSERT_EQ(test, vswap_store_zswap(swp, vswap_test_entry(2), &old), 0);
-		KUNIT_EXPECT_NULL(test, vswap_load_zswap(folio->swap));
-		KUNIT_EXPECT_PTR_EQ(test, vswap_erase_zswap(swp), vswap_test_entry(2));
+		KUNIT_ASSERT_EQ(test, zswap_slot_store(swp, vswap_test_entry(2), &old), 0);
+		KUNIT_EXPECT_NULL(test, zswap_slot_load(folio->swap));
+		KUNIT_EXPECT_PTR_EQ(test, zswap_slot_erase(swp), vswap_test_entry(2));
 		vswap_test_free(folio);
 	}
 }
 
-static struct swap_table *vswap_test_no_table(void)
+static struct vswap_table *vswap_test_no_table(void)
 {
 	return NULL;
 }
@@ -93,21 +93,21 @@ static void vswap_test_table_fail(struct kunit *test)
 {
 	struct folio *folio = vswap_test_folio(test, 0);
 	struct swap_cluster_info *ci = __swap_entry_to_cluster(folio->swap);
-	struct swap_table *table = ci->backing;
+	struct vswap_table *table = ci->backing;
 	struct zswap_entry *old;
 
 	/* The cluster may be shared with others by now; look at a new table */
 	if (table)
 		kunit_skip(test, "the cluster has a table already");
 
-	kunit_activate_static_stub(test, vswap_alloc_backing_table, vswap_test_no_table);
-	KUNIT_EXPECT_EQ(test, vswap_store_zswap(folio->swap, vswap_test_entry(0), &old),
+	kunit_activate_static_stub(test, vswap_alloc_table, vswap_test_no_table);
+	KUNIT_EXPECT_EQ(test, zswap_slot_store(folio->swap, vswap_test_entry(0), &old),
 			-ENOMEM);
 	KUNIT_EXPECT_NULL(test, ci->backing);
-	kunit_deactivate_static_stub(test, vswap_alloc_backing_table);
-	KUNIT_EXPECT_EQ(test, vswap_store_zswap(folio->swap, vswap_test_entry(0), &old), 0);
+	kunit_deactivate_static_stub(test, vswap_alloc_table);
+	KUNIT_EXPECT_EQ(test, zswap_slot_store(folio->swap, vswap_test_entry(0), &old), 0);
 	KUNIT_EXPECT_NOT_NULL(test, ci->backing);
-	KUNIT_EXPECT_PTR_EQ(test, vswap_erase_zswap(folio->swap), vswap_test_entry(0));
+	KUNIT_EXPECT_PTR_EQ(test, zswap_slot_erase(folio->swap), vswap_test_entry(0));
 
 	vswap_test_free(folio);
 }
@@ -133,22 +133,22 @@ static void vswap_test_counts(struct kunit *test)
 {
 	unsigned long used = vswap_used_pages();
 	struct folio *folio = vswap_test_folio(test, 0);
-	struct vswap_counts counts;
+	struct vswap_stats stats;
 	unsigned long cached, poison;
 
 	KUNIT_EXPECT_EQ(test, vswap_used_pages(), used + 1);
-	vswap_count(&counts);
-	KUNIT_EXPECT_GE(test, counts.slots_cached, 1);
-	KUNIT_EXPECT_GE(test, counts.clusters_used, 1);
-	KUNIT_EXPECT_GE(test, counts.memory, PAGE_SIZE);
+	vswap_collect_stats(&stats);
+	KUNIT_EXPECT_GE(test, stats.slots_cached, 1);
+	KUNIT_EXPECT_GE(test, stats.clusters_used, 1);
+	KUNIT_EXPECT_GE(test, stats.memory, PAGE_SIZE);
 
 	/* What is lost is not in the swap cache only */
-	cached = counts.slots_cached;
-	poison = counts.slots_poison;
-	atomic_long_set(vswap_get_backing_words(folio->swap), VSWAP_TB_POISON);
-	vswap_count(&counts);
-	KUNIT_EXPECT_EQ(test, counts.slots_poison, poison + 1);
-	KUNIT_EXPECT_EQ(test, counts.slots_cached, cached - 1);
+	cached = stats.slots_cached;
+	poison = stats.slots_poison;
+	vswap_test_set_word(test, folio->swap, VSWAP_TB_POISON);
+	vswap_collect_stats(&stats);
+	KUNIT_EXPECT_EQ(test, stats.slots_poison, poison + 1);
+	KUNIT_EXPECT_EQ(test, stats.slots_cached, cached - 1);
 	vswap_test_free(folio);
 	KUNIT_EXPECT_EQ(test, vswap_used_pages(), used);
 }

@@ -87,7 +87,7 @@ static struct swap_cluster_info *vswap_test_lock(swp_entry_t swp)
 
 static unsigned long vswap_test_get(swp_entry_t swp)
 {
-	return swap_table_get_unpinned(swp);
+	return swap_table_get(__swap_entry_to_cluster(swp), swp_cluster_offset(swp));
 }
 
 static void vswap_test_set(swp_entry_t swp, unsigned long swp_tb)
@@ -113,13 +113,10 @@ static void vswap_test_plant(struct kunit *test, swp_entry_t swp,
 static void vswap_test_plant_backing(struct kunit *test, swp_entry_t swp,
 				     unsigned long word, const char *what)
 {
-	atomic_long_t *words = vswap_get_backing_words(swp);
-	unsigned long old;
+	unsigned long old = vswap_test_set_word(test, swp, word);
 
-	KUNIT_ASSERT_NOT_NULL(test, words);
-	old = atomic_long_xchg(words, word);
 	vswap_test_expect(test, what);
-	atomic_long_set(words, old);
+	vswap_test_set_word(test, swp, old);
 }
 
 /* A slot that is swapped out and backed by nothing but its zero flag. */
@@ -197,7 +194,7 @@ static void vswap_test_swapped_slot(struct kunit *test)
 	vswap_test_sane(test);
 	vswap_test_plant(test, swp, __swp_tb_mk_count(swp_tb, 0),
 			 "in use without a count");
-	vswap_test_plant(test, swp, rmap_to_swp_tb(swp), "a word of no type");
+	vswap_test_plant(test, swp, backref_to_swp_tb(swp), "a word of no type");
 	vswap_test_plant(test, swp, SWP_TB_BAD, "a word of no type");
 	vswap_test_plant(test, swp, SWP_TB_NULL, "count is wrong");
 
@@ -221,15 +218,15 @@ static void vswap_test_swapped_slot(struct kunit *test)
 	vswap_test_found(test, "nothing holds its data");
 	vswap_test_plant_backing(test, swp, VSWAP_TB_POISON, NULL);
 	/* What a failed mark does to a slot that has no backing */
-	vswap_test_plant_backing(test, swp, VSWAP_TB_SLOT_FAILED,
+	vswap_test_plant_backing(test, swp, VSWAP_TB_PHYS_FAILED,
 				 "a backing of no type");
 	vswap_test_plant_backing(test, swp, zswap_to_vswap_tb((void *)test),
 				 "no zswap entry");
 	vswap_test_plant_backing(test, swp, 0xdead0001UL, "no zswap entry");
 	vswap_test_plant_backing(test, swp,
-				 slot_to_vswap_tb(swp_entry(VSWAP_TEST_TYPE, 1)),
+				 phys_to_vswap_tb(swp_entry(VSWAP_TEST_TYPE, 1)),
 				 "the slot behind it is on no device");
-	vswap_test_plant_backing(test, swp, slot_to_vswap_tb(swp),
+	vswap_test_plant_backing(test, swp, phys_to_vswap_tb(swp),
 				 "the slot behind it is on no device");
 	ci = vswap_test_lock(swp);
 	__swap_table_set_zero(ci, ci_off);
@@ -246,7 +243,7 @@ static void vswap_test_free_remains(struct kunit *test)
 	struct swap_cluster_info *ci = __swap_entry_to_cluster(swp);
 
 	other = vswap_test_free_slot(test, swp);
-	vswap_test_plant_backing(test, other, VSWAP_TB_SLOT_FAILED,
+	vswap_test_plant_backing(test, other, VSWAP_TB_PHYS_FAILED,
 				 "free, but backed");
 
 	ci->extend_table = kcalloc(SWAPFILE_CLUSTER, sizeof(*ci->extend_table),
@@ -440,10 +437,10 @@ static void vswap_test_clusters(struct kunit *test)
 	/* One that is free; in the same page, so that it is not unmapped */
 	ci += offset_in_page(ci) < PAGE_SIZE / 2 ? 1 : -1;
 	KUNIT_ASSERT_EQ(test, ci->flags, CLUSTER_FLAG_FREE);
-	ci->backing = vswap_alloc_backing_table();
+	ci->backing = vswap_alloc_table();
 	KUNIT_ASSERT_NOT_NULL(test, ci->backing);
 	vswap_test_found(test, "no table, but others");
-	vswap_free_backing_table(ci);
+	vswap_free_table(ci);
 	ci->count = 1;
 	vswap_test_found(test, "no table, in use");
 	ci->count = 0;
@@ -466,9 +463,9 @@ static void vswap_test_totals(struct kunit *test)
 	vswap_test_found(test, "slots in use, device");
 	atomic_long_dec(&vswap_info->inuse_pages);
 
-	atomic_long_inc(&vswap_info->rmap_pages);
+	atomic_long_inc(&vswap_info->phys_slots);
 	vswap_test_found(test, "physical slots, device");
-	atomic_long_dec(&vswap_info->rmap_pages);
+	atomic_long_dec(&vswap_info->phys_slots);
 
 	atomic_long_inc(&nr_swap_pages);
 	vswap_test_found(test, "free slots, all devices");
@@ -492,10 +489,10 @@ static void vswap_test_zswap_totals(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	seq_buf_init(&report, text, sizeof(text));
 	c->report = &report;
-	c->now.zswap = (struct zswap_counts) { 30, 20, 10 };
+	c->now.zswap = (struct vswap_zswap_counts) { 30, 20, 10 };
 	c->now.zswap_said = c->now.zswap;
 	KUNIT_EXPECT_TRUE(test, vswap_check_totals(c));
-	c->now.zswap_said = (struct zswap_counts) { 31, 22, 13 };
+	c->now.zswap_said = (struct vswap_zswap_counts) { 31, 22, 13 };
 	KUNIT_EXPECT_FALSE(test, vswap_check_totals(c));
 	KUNIT_EXPECT_EQ(test, c->errors, 0);
 	c->sure = true;
@@ -511,7 +508,6 @@ static void vswap_test_zswap_totals(struct kunit *test)
 static void vswap_test_zswap(struct kunit *test)
 {
 	struct folio *folios[2];
-	atomic_long_t *words[2];
 	unsigned long word[2];
 
 	if (!zswap_is_enabled())
@@ -522,20 +518,19 @@ static void vswap_test_zswap(struct kunit *test)
 		folio_zero_range(folios[i], 0, PAGE_SIZE);
 		KUNIT_ASSERT_EQ(test, zswap_store(folios[i]), 0);
 		folio_unlock(folios[i]);
-		words[i] = vswap_get_backing_words(folios[i]->swap);
-		word[i] = atomic_long_read(words[i]);
+		word[i] = vswap_get_word(folios[i]->swap);
 	}
 	vswap_test_sane(test);
 
 	/* What marking the wrong page of a folio as failed has done once */
 	vswap_test_plant_backing(test, folios[0]->swap,
-				 word[0] ^ VSWAP_TB_SLOT_FAILED, "no zswap entry");
+				 word[0] ^ VSWAP_TB_PHYS_FAILED, "no zswap entry");
 
-	atomic_long_set(words[0], word[1]);
-	atomic_long_set(words[1], word[0]);
+	vswap_test_set_word(test, folios[0]->swap, word[1]);
+	vswap_test_set_word(test, folios[1]->swap, word[0]);
 	vswap_test_found(test, "the zswap entry of another slot");
-	atomic_long_set(words[0], word[0]);
-	atomic_long_set(words[1], word[1]);
+	vswap_test_set_word(test, folios[0]->swap, word[0]);
+	vswap_test_set_word(test, folios[1]->swap, word[1]);
 
 	/* Forgotten */
 	folio_mark_dirty(folios[0]);
@@ -583,7 +578,7 @@ static void vswap_test_device_on(struct kunit *test)
 	list_add(&ci->list, &si->nonfull_clusters[0]);
 	si->pages = 1;
 	atomic_long_set(&si->inuse_pages, 1);
-	atomic_long_set(&si->rmap_pages, 1);
+	atomic_long_set(&si->phys_slots, 1);
 	/* As in alloc_swap_info(): initialized before it can be found */
 	smp_store_release(&swap_info[VSWAP_TEST_TYPE], si);
 	vswap_test_set(swp_entry(VSWAP_TEST_TYPE, 0), SWP_TB_BAD);
@@ -625,7 +620,7 @@ static void vswap_test_device_lists(struct kunit *test)
 
 	si->pages = 0;
 	atomic_long_set(&si->inuse_pages, 0);
-	atomic_long_set(&si->rmap_pages, 0);
+	atomic_long_set(&si->phys_slots, 0);
 
 	ci->count = SWAPFILE_CLUSTER;
 	for (int i = 0; i < SWAPFILE_CLUSTER; i++)
@@ -652,49 +647,46 @@ static void vswap_test_physical(struct kunit *test)
 	struct swap_cluster_info *ci = &vswap_test_device.ci;
 	struct swap_info_struct *si = &vswap_test_device.si;
 	struct folio *folio;
-	atomic_long_t *word;
-	unsigned long rmap;
+	unsigned long backref;
 	swp_entry_t swp;
 
 	vswap_test_device_on(test);
 	folio = vswap_test_cached(test, 0);
 	swp = folio->swap;
-	word = vswap_get_backing_words(swp);
-	KUNIT_ASSERT_NOT_NULL(test, word);
-	rmap = rmap_to_swp_tb(swp);
-	vswap_test_set(slot, rmap);
-	atomic_long_set(word, slot_to_vswap_tb(slot));
+	backref = backref_to_swp_tb(swp);
+	vswap_test_set(slot, backref);
+	vswap_test_set_word(test, swp, phys_to_vswap_tb(slot));
 	vswap_test_sane(test);
 
 	/* Both may have a mark */
-	vswap_test_plant(test, slot, rmap | SWP_TB_RMAP_HINT, NULL);
-	vswap_test_plant_backing(test, swp, slot_to_vswap_tb(slot) |
-				 VSWAP_TB_SLOT_FAILED, NULL);
+	vswap_test_plant(test, slot, backref | SWP_TB_BACKREF_HINT, NULL);
+	vswap_test_plant_backing(test, swp, phys_to_vswap_tb(slot) |
+				 VSWAP_TB_PHYS_FAILED, NULL);
 	/* Neither has to name another one, or nobody */
-	vswap_test_plant_backing(test, swp, slot_to_vswap_tb(next),
+	vswap_test_plant_backing(test, swp, phys_to_vswap_tb(next),
 				 "the slot behind it names another one");
-	vswap_test_plant_backing(test, swp, slot_to_vswap_tb(next),
+	vswap_test_plant_backing(test, swp, phys_to_vswap_tb(next),
 				 "not behind slot");
 	vswap_test_plant_backing(test, swp, VSWAP_TB_NULL, "not behind slot");
 	vswap_test_plant_backing(test, swp,
-				 slot_to_vswap_tb(swp_entry(VSWAP_TEST_TYPE, SWAPFILE_CLUSTER)),
+				 phys_to_vswap_tb(swp_entry(VSWAP_TEST_TYPE, SWAPFILE_CLUSTER)),
 				 "the slot behind it is on no device");
-	vswap_test_plant(test, slot, rmap_to_swp_tb((swp_entry_t){ swp.val + 1 }),
+	vswap_test_plant(test, slot, backref_to_swp_tb((swp_entry_t){ swp.val + 1 }),
 			 "the slot behind it names another one");
-	vswap_test_plant(test, slot, rmap_to_swp_tb(next),
+	vswap_test_plant(test, slot, backref_to_swp_tb(next),
 			 "reverse map of no virtual slot");
-	vswap_test_plant(test, slot, rmap_to_swp_tb(swp_entry(SWP_TYPE_VSWAP,
-							      vswap_info->max)),
+	vswap_test_plant(test, slot, backref_to_swp_tb(swp_entry(SWP_TYPE_VSWAP,
+								 vswap_info->max)),
 			 "not behind slot");
 	vswap_test_plant(test, slot, SWP_TB_NULL, "count is wrong");
 	/* Two for one, and none for one that is free */
-	vswap_test_plant(test, next, rmap, "not behind slot");
+	vswap_test_plant(test, next, backref, "not behind slot");
 	vswap_test_plant(test, next, 0xf0UL, "a word of no type");
 	/* It has what a device's cluster does not have */
-	ci->backing = vswap_alloc_backing_table();
+	ci->backing = vswap_alloc_table();
 	KUNIT_ASSERT_NOT_NULL(test, ci->backing);
 	vswap_test_found(test, "backing table of a device");
-	vswap_free_backing_table(ci);
+	vswap_free_table(ci);
 #ifdef CONFIG_MEMCG
 	ci->memcg_table = kzalloc_obj(*ci->memcg_table);
 	KUNIT_ASSERT_NOT_NULL(test, ci->memcg_table);
@@ -705,26 +697,26 @@ static void vswap_test_physical(struct kunit *test)
 	ci->memcg_table = NULL;
 #endif
 
-	atomic_long_inc(&si->rmap_pages);
+	atomic_long_inc(&si->phys_slots);
 	vswap_test_found(test, "physical slots, device");
-	atomic_long_dec(&si->rmap_pages);
+	atomic_long_dec(&si->phys_slots);
 	atomic_long_inc(&si->inuse_pages);
 	vswap_test_found(test, "slots in use, device");
 	atomic_long_dec(&si->inuse_pages);
 
 	/* While a device is switched off, slots that are cut off stay a while */
 	si->flags &= ~SWP_WRITEOK;
-	atomic_long_set(word, VSWAP_TB_NULL);
+	vswap_test_set_word(test, swp, VSWAP_TB_NULL);
 	vswap_test_busy(test);
 	/* ... and free slots are counted in another way */
-	atomic_long_set(word, slot_to_vswap_tb(slot));
+	vswap_test_set_word(test, swp, phys_to_vswap_tb(slot));
 	atomic_long_inc(&nr_swap_pages);
 	vswap_test_sane(test);
 	atomic_long_dec(&nr_swap_pages);
 	si->flags |= SWP_WRITEOK;
 
 	/* Nor is it known what goes on behind a folio that is locked */
-	atomic_long_set(word, VSWAP_TB_NULL);
+	vswap_test_set_word(test, swp, VSWAP_TB_NULL);
 	folio_lock(folio);
 	vswap_test_busy(test);
 	folio_unlock(folio);

@@ -50,7 +50,7 @@ echo "TAP version 13"
 echo "1..8"
 ok "compressed RAM forbids to hibernate" $((refused == 0)) "$(cat /tmp/refused)"
 ok "pages are in plain slots" $((plain > 2000)) "$plain"
-ok "pages are in virtual slots on the disk" $(($(stat slots_device) > 2000)) "$(stat slots_device)"
+ok "pages are in virtual slots on the disk" $(($(stat slots_phys) > 2000)) "$(stat slots_phys)"
 ok "pages are in zswap" $(($(stat slots_zswap) > 2000)) "$(stat slots_zswap)"
 echo shutdown >/sys/power/disk
 sync

@@ -62,7 +62,7 @@ ok "the limit of memory+swap holds" $((status == 137)) "exit status $status"
 mkswap /dev/ram0 >/dev/null && swapon /dev/ram0
 echo 0 >/sys/module/zswap/parameters/enabled
 echo always >/sys/kernel/mm/vswap/mode
-push_watched 60 slots_device
+push_watched 60 slots_phys
 ok "data on a disk is right" $((status == 0)) "exit status $status"
 ok "pages are on the disk" $((held > 4000)) "$held"
 ok "memory+swap counts them once" $((most > 55 << 20 && most < 80 << 20)) "$most bytes at the most"

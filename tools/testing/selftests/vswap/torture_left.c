@@ -242,7 +242,7 @@ bool slots_left(long expected, size_t nr_pages)
 	}
 	say("slots: %ld too many, %ld cached, %ld zero, %ld in zswap, %ld on devices", left,
 	    vswap_stat("slots_cached"), vswap_stat("slots_zero"),
-	    vswap_stat("slots_zswap"), vswap_stat("slots_device"));
+	    vswap_stat("slots_zswap"), vswap_stat("slots_phys"));
 	show_cached();
 	others_slots(true);
 	nftw(TORTURE_TMPFS, show_file, 20, FTW_PHYS);

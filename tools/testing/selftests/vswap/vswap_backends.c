@@ -190,7 +190,7 @@ VSWAP_TEST(vswap_backends, contents)
 	for (int i = 0; i < 2; i++) {
 		fill_region(p, NR, PATTERN_MIXED, i);
 		ASSERT_EQ(swap_out(p, NR), NR);
-		EXPECT_GE(vswap_stat("slots_device"), NR / 4);
+		EXPECT_GE(vswap_stat("slots_phys"), NR / 4);
 		EXPECT_GE(disk_used(&self->disk), NR / 4);
 		/* Read it from the device, not from the swap cache */
 		drop_swap_cache(self->cgroup, NR);
@@ -249,14 +249,14 @@ VSWAP_TEST(vswap_backends, huge)
 		ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"),
 			  nr * page_size);
 		out = vm_events("thp_swpout");
-		split = vswap_stat("slots_split");
+		split = vswap_stat("phys_alloc_split");
 		ASSERT_EQ(swap_out(p, nr), nr);
 		EXPECT_EQ(vm_events("thp_swpout"), out + 2);
 		/* Where slots that follow each other may lie apart, none goes to one range */
 		if (variant->kind == KIND_FILE)
-			EXPECT_EQ(vswap_stat("slots_split"), split + 2);
+			EXPECT_EQ(vswap_stat("phys_alloc_split"), split + 2);
 		if (variant->kind != KIND_FILE && !i)
-			EXPECT_LT(vswap_stat("slots_split"), split + 2);
+			EXPECT_LT(vswap_stat("phys_alloc_split"), split + 2);
 		drop_swap_cache(self->cgroup, nr);
 		in = vm_events("pswpin");
 		EXPECT_EQ(check_region(p, nr, PATTERN_RANDOM, 7 + i), nr);
@@ -279,7 +279,7 @@ VSWAP_TEST(vswap_backends, swapoff)
 	in = vm_events("pswpin");
 	EXPECT_EQ(disk_off(&self->disk), 0);
 	EXPECT_GE(vm_events("pswpin"), in + NR / 2);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	EXPECT_EQ(vswap_validate_quiet(), 0);
 	EXPECT_EQ(check_region(p, NR, PATTERN_ANY, 6), NR);
 	munmap(p, NR * page_size);

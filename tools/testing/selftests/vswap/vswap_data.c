@@ -90,7 +90,7 @@ VSWAP_TEST(vswap_data, rewrite)
 VSWAP_TEST(vswap_data, incompressible)
 {
 	char *p = map_region(NR, false);
-	long declined = vswap_stat("declined"), give_up = vswap_stat("give_up");
+	long declined = vswap_stat("rejected"), give_up = vswap_stat("give_up");
 	int devices = have_swap_devices();
 
 	ASSERT_GE(devices, 0);
@@ -99,7 +99,7 @@ VSWAP_TEST(vswap_data, incompressible)
 
 	fill_region(p, NR, PATTERN_RANDOM, 3);
 	madvise(p, NR * page_size, MADV_PAGEOUT);
-	EXPECT_GT(vswap_stat("declined"), declined);
+	EXPECT_GT(vswap_stat("rejected"), declined);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 3), NR);
 	/* Reclaim is told not to try for a while */
 	for (int i = 0; i < 8 && vswap_stat("give_up") == give_up; i++) {

@@ -87,7 +87,7 @@ VSWAP_TEST(vswap_device, fallback)
 	ASSERT_EQ(swap_out(p, NR), NR);
 	ASSERT_EQ(write_file(ZSWAP_PARAM "max_pool_percent", "20"), 0);
 	ASSERT_EQ(swap_out(q, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), NR);
+	EXPECT_EQ(vswap_stat("slots_phys"), NR);
 	EXPECT_EQ(disk_used(&self->disk[0]), NR);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.current"), NR * page_size);
 	EXPECT_EQ(cgroup_read(self->cgroup, "memory.swap.peak"), NR * page_size);
@@ -112,7 +112,7 @@ VSWAP_TEST(vswap_device, incompressible)
 	fill_region(p, NR, PATTERN_RANDOM, 20);
 	fill_region(q, NR, PATTERN_QUARTER, 20);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	EXPECT_GE(vswap_stat("slots_zswap"), NR);
 	EXPECT_GE(cgroup_read(self->cgroup, "memory.zswap.current"), size);
 	EXPECT_GE(cgroup_read_key(self->cgroup, "memory.stat", incomp), size);
@@ -178,7 +178,7 @@ VSWAP_TEST(vswap_device, incompressible_stays)
 			  disk_off(&self->disk[0]), 0);
 		try_swap_out(p, NR);
 		EXPECT_EQ(vswap_stat("slots_zswap"), 0);
-		EXPECT_EQ(vswap_stat("slots_device"), 0);
+		EXPECT_EQ(vswap_stat("slots_phys"), 0);
 		EXPECT_EQ(vm_events("zswpout"), out);
 		if (files[i])
 			ASSERT_EQ(cgroup_write(self->cgroup, files[i], i ? "max" : "1"), 0);
@@ -426,9 +426,9 @@ VSWAP_TEST(vswap_device, changing)
 		past_zswap(patterns[i] == PATTERN_RANDOM);
 		ASSERT_EQ(swap_out(p, NR), NR);
 		if (patterns[i] == PATTERN_RANDOM)
-			EXPECT_GE(vswap_stat("slots_device"), NR);
+			EXPECT_GE(vswap_stat("slots_phys"), NR);
 		if (patterns[i] == PATTERN_ZERO || patterns[i] == PATTERN_QUARTER)
-			EXPECT_LE(vswap_stat("slots_device"), OWN_PAGES);
+			EXPECT_LE(vswap_stat("slots_phys"), OWN_PAGES);
 		check_on_disk(_metadata, self->cgroup, p, NR, patterns[i], i,
 			      patterns[i] == PATTERN_RANDOM ? NR : 0);
 	}
@@ -445,7 +445,7 @@ VSWAP_TEST(vswap_device, always)
 	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
 	fill_region(p, NR, PATTERN_WORD, 1);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_GE(vswap_stat("slots_phys"), NR);
 	check_on_disk(_metadata, self->cgroup, p, NR, PATTERN_WORD, 1, NR);
 	munmap(p, NR * page_size);
 	EXPECT_LE(wait_slots(self->slots), self->slots);
@@ -457,7 +457,7 @@ VSWAP_TEST(vswap_device, huge)
 	size_t nr = (2UL << 20) / page_size;
 	char *p = map_region(nr, true), *q;
 	long split = vm_events("thp_split_page");
-	long pieces = vswap_stat("slots_split");
+	long pieces = vswap_stat("phys_alloc_split");
 	long out = vm_events("thp_swpout");
 
 	if (access(THP, F_OK))
@@ -469,7 +469,7 @@ VSWAP_TEST(vswap_device, huge)
 	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_EQ(vm_events("thp_swpout"), out + 1);
-	EXPECT_EQ(vswap_stat("slots_split"), pieces);
+	EXPECT_EQ(vswap_stat("phys_alloc_split"), pieces);
 	check_on_disk(_metadata, self->cgroup, p, nr, PATTERN_RANDOM, 4, nr);
 	munmap(p, nr * page_size);
 
@@ -485,7 +485,7 @@ VSWAP_TEST(vswap_device, huge)
 	ASSERT_EQ(cgroup_read_key(self->cgroup, "memory.stat", "anon_thp"), nr * page_size);
 	ASSERT_EQ(swap_out(p, nr), nr);
 	EXPECT_EQ(vm_events("thp_swpout"), out + 2);
-	EXPECT_EQ(vswap_stat("slots_split"), pieces + 1);
+	EXPECT_EQ(vswap_stat("phys_alloc_split"), pieces + 1);
 	EXPECT_EQ(vm_events("thp_split_page"), split);
 	check_on_disk(_metadata, self->cgroup, p, nr, PATTERN_RANDOM, 6, nr);
 	for (size_t i = 1; i < NR_DISK - nr / 2; i += 2)
@@ -743,7 +743,7 @@ static struct places count_places(void)
 	return (struct places) {
 		.zero = vswap_stat("slots_zero"),
 		.zswap = vswap_stat("slots_zswap"),
-		.device = vswap_stat("slots_device"),
+		.device = vswap_stat("slots_phys"),
 		.out = vm_events("pswpout"),
 		.zswap_out = vm_events("zswpout"),
 		.zero_out = vm_events("swpout_zero"),
@@ -800,7 +800,7 @@ static void mixed(struct __test_metadata *_metadata, const char *cgroup,
 	drop_swap_cache(cgroup, GROUP);
 	EXPECT_EQ(read_group(p, where, seed), 0);
 	EXPECT_EQ(large_reads(), reads + 3);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 
 	/* Of what is written next, nothing comes from where it was before */
 	middle = p + GROUP / 2 * page_size;
@@ -857,7 +857,7 @@ VSWAP_TEST(vswap_device, mixed_slow)
 	used = cgroup_read(self->cgroup, "memory.zswap.current");
 	EXPECT_GT(used, 0);
 	zswap_write_back(self->cgroup, NR);
-	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_GE(vswap_stat("slots_phys"), NR);
 	EXPECT_GE(vswap_stat("slots_zswap"), NR);
 
 	folios = read_num(path);
@@ -1033,11 +1033,11 @@ VSWAP_TEST(vswap_device, plain)
 	ASSERT_EQ(write_file(VSWAP_MODE, "never"), 0);
 	fill_region(p, NR, PATTERN_RANDOM, 15);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	EXPECT_GE(disk_used(&self->disk[0]), NR);
 	fill_region(q, NR, PATTERN_RANDOM, 16);
 	ASSERT_EQ(swap_out_past_zswap(q, NR), NR);
-	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_GE(vswap_stat("slots_phys"), NR);
 	EXPECT_GE(disk_used(&self->disk[0]), 2 * NR);
 	drop_swap_cache(self->cgroup, 2 * NR);
 	in = vm_events("pswpin");
@@ -1084,7 +1084,7 @@ VSWAP_TEST(vswap_device, swapoff)
 	TH_LOG("%ld pages read in %ld requests", in, io);
 	EXPECT_GE(in, NR);
 	EXPECT_LE(io, in / 8);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	/* Page tables are as they were, but for what a process has needed meanwhile */
 	EXPECT_LE(vswap_stat("slots_used"), slots);
 	EXPECT_EQ(count_swapped(p, nr), nr);
@@ -1253,11 +1253,11 @@ VSWAP_TEST(vswap_device, both_kinds)
 	for (int i = 0; i < 6000 && disk_used(&self->disk[0]) < NR; i++)
 		usleep(10000);
 	EXPECT_GE(disk_used(&self->disk[0]), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	ASSERT_EQ(write_file(VSWAP_MODE, "always"), 0);
-	for (int i = 0; i < 6000 && vswap_stat("slots_device") < NR; i++)
+	for (int i = 0; i < 6000 && vswap_stat("slots_phys") < NR; i++)
 		usleep(10000);
-	EXPECT_GE(vswap_stat("slots_device"), NR);
+	EXPECT_GE(vswap_stat("slots_phys"), NR);
 	end = now_ms() + (run_all() ? 12000 : 4000);
 	for (int i = 0; now_ms() < end; i++) {
 		write_file(VSWAP_MODE, i % 2 ? "always" : "never");
@@ -1277,7 +1277,7 @@ VSWAP_TEST(vswap_device, both_kinds)
 VSWAP_TEST(vswap_device, swapoff_race)
 {
 	int nr_children = 3, status, go_on[2];
-	long moved = vswap_stat("unused");
+	long moved = vswap_stat("evacuated");
 	char c;
 
 	/* Closed by its last writer when they are to stop */
@@ -1307,7 +1307,7 @@ VSWAP_TEST(vswap_device, swapoff_race)
 		ASSERT_GT(wait(&status), 0);
 		EXPECT_EQ(status, 0);
 	}
-	EXPECT_GT(vswap_stat("unused"), moved);
+	EXPECT_GT(vswap_stat("evacuated"), moved);
 	disk_off(&self->disk[0]);
 	disk_off(&self->disk[1]);
 	EXPECT_LE(wait_slots(self->slots), self->slots);

@@ -81,14 +81,14 @@ VSWAP_TEST(vswap_error, write)
 
 	ASSERT_EQ(dm_table(&self->below, NULL), 0);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), NR);
+	EXPECT_EQ(vswap_stat("slots_phys"), NR);
 	drop_swap_cache(self->cgroup, NR);
 	errors = vswap_stat("write_error");
 	reads = vm_events("pswpin");
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
 	EXPECT_GT(vm_events("pswpin"), reads);
 	ASSERT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), NR);
+	EXPECT_EQ(vswap_stat("slots_phys"), NR);
 	EXPECT_EQ(vswap_stat("write_error"), errors);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 1), NR);
 	munmap(p, NR * page_size);
@@ -101,8 +101,8 @@ VSWAP_TEST(vswap_error, write)
  */
 VSWAP_TEST(vswap_error, no_slots)
 {
-	const long taken = vswap_stat("slots_taken"), fail = vswap_stat("slots_fail");
-	const long declined = vswap_stat("declined"), errors = vswap_stat("write_error");
+	const long taken = vswap_stat("phys_alloc"), fail = vswap_stat("phys_alloc_fail");
+	const long declined = vswap_stat("rejected"), errors = vswap_stat("write_error");
 	const long cached = vswap_stat("slots_cached");
 	char *p = map_region(NR, false), max[32];
 
@@ -111,10 +111,10 @@ VSWAP_TEST(vswap_error, no_slots)
 	past_zswap(true);
 	fill_region(p, NR, PATTERN_RANDOM, 7);
 	EXPECT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_taken"), taken + NR / 4);
-	EXPECT_EQ(vswap_stat("slots_fail"), fail + NR - NR / 4);
-	EXPECT_EQ(vswap_stat("declined"), declined + NR - NR / 4);
-	EXPECT_EQ(vswap_stat("slots_device"), NR / 4);
+	EXPECT_EQ(vswap_stat("phys_alloc"), taken + NR / 4);
+	EXPECT_EQ(vswap_stat("phys_alloc_fail"), fail + NR - NR / 4);
+	EXPECT_EQ(vswap_stat("rejected"), declined + NR - NR / 4);
+	EXPECT_EQ(vswap_stat("slots_phys"), NR / 4);
 	EXPECT_EQ(vswap_stat("slots_cached"), cached + NR - NR / 4);
 	EXPECT_EQ(vswap_stat("write_error"), errors);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 7), NR);
@@ -122,8 +122,8 @@ VSWAP_TEST(vswap_error, no_slots)
 	/* They can go as soon as there are some */
 	ASSERT_EQ(cgroup_write(self->cgroup, "memory.swap.max", "max"), 0);
 	EXPECT_EQ(swap_out(p, NR), NR);
-	EXPECT_EQ(vswap_stat("slots_device"), NR);
-	EXPECT_EQ(vswap_stat("slots_fail"), fail + NR - NR / 4);
+	EXPECT_EQ(vswap_stat("slots_phys"), NR);
+	EXPECT_EQ(vswap_stat("phys_alloc_fail"), fail + NR - NR / 4);
 	EXPECT_EQ(check_region(p, NR, PATTERN_RANDOM, 7), NR);
 	munmap(p, NR * page_size);
 	nothing_left(_metadata, self->slots);
@@ -163,7 +163,7 @@ VSWAP_TEST(vswap_error, read)
 	fill_region(q, NR, PATTERN_QUARTER, 3);
 	ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
 	ASSERT_EQ(swap_out(q, NR), NR);
-	ASSERT_EQ(vswap_stat("slots_device"), NR);
+	ASSERT_EQ(vswap_stat("slots_phys"), NR);
 	ASSERT_EQ(vswap_stat("slots_zswap"), stored + NR);
 	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
@@ -241,7 +241,7 @@ VSWAP_TEST(vswap_error, now_and_then)
 VSWAP_TEST(vswap_error, swapoff)
 {
 	char *p = map_region(2 * NR, false), *q = p + NR * page_size;
-	long unused = vswap_stat("unused"), stored = vswap_stat("slots_zswap");
+	long unused = vswap_stat("evacuated"), stored = vswap_stat("slots_zswap");
 
 	fill_region(p, NR, PATTERN_RANDOM, 4);
 	fill_region(q, NR, PATTERN_QUARTER, 4);
@@ -251,9 +251,9 @@ VSWAP_TEST(vswap_error, swapoff)
 	drop_swap_cache(self->cgroup, NR);
 	ASSERT_EQ(dm_table(&self->below, "error_reads"), 0);
 	EXPECT_EQ(disk_off(&self->disk), 0);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	EXPECT_EQ(vswap_stat("slots_poison"), NR);
-	EXPECT_EQ(vswap_stat("unused"), unused + NR);
+	EXPECT_EQ(vswap_stat("evacuated"), unused + NR);
 	EXPECT_EQ(count_failed(p, NR, PATTERN_RANDOM, 4), NR);
 	EXPECT_EQ(touch(p), SIGBUS);
 	EXPECT_EQ(touch(p + (NR - 1) * page_size), SIGBUS);
@@ -485,7 +485,7 @@ VSWAP_TEST(vswap_block, swapoff)
 	ASSERT_NE(p, NULL);
 	EXPECT_EQ(disk_off(&self->disk), 0);
 	EXPECT_GT(vswap_stat("read_error"), self->errors);
-	EXPECT_EQ(vswap_stat("slots_device"), 0);
+	EXPECT_EQ(vswap_stat("slots_phys"), 0);
 	EXPECT_EQ(vswap_stat("slots_poison"), lasting);
 	EXPECT_EQ(bad_pages(p), lasting);
 	munmap(p, NR * page_size);

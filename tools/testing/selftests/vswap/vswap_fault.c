@@ -90,7 +90,7 @@ VSWAP_TEST(vswap_fault, out_without_memory)
 	const size_t nr = 5 * NR;
 	const char *why = fault_setup();
 	char *p = map_region(nr, false), *q = map_region(1, false);
-	long declined = vswap_stat("declined"), give_up = vswap_stat("give_up");
+	long declined = vswap_stat("rejected"), give_up = vswap_stat("give_up");
 	int fd = open("/proc/self/make-it-fail", O_WRONLY);
 
 	if (!why && fd < 0)
@@ -112,7 +112,7 @@ VSWAP_TEST(vswap_fault, out_without_memory)
 	fail_slab(false);
 	close(fd);
 
-	EXPECT_GT(vswap_stat("declined"), declined + 2 * (long)nr);
+	EXPECT_GT(vswap_stat("rejected"), declined + 2 * (long)nr);
 	EXPECT_EQ(vswap_stat("give_up"), give_up);
 	EXPECT_EQ(swap_out(p, nr), nr);
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 2), nr);
@@ -165,11 +165,11 @@ VSWAP_TEST(vswap_fault, out_huge)
 static void out_without_table(struct __test_metadata *_metadata, char *p, size_t nr,
 			      struct disk *disk)
 {
-	const char *function = disk ? "vswap_back_folio" : "vswap_store_zswap";
-	const char *where = disk ? "slots_device" : "slots_zswap";
+	const char *function = disk ? "vswap_back_folio" : "zswap_slot_store";
+	const char *where = disk ? "slots_phys" : "slots_zswap";
 	long tables = vswap_stat("backing_tables"), fail = vswap_stat("table_fail");
 	long out = vswap_stat(where), cached = vswap_stat("slots_cached");
-	long no_slot = vswap_stat("slots_fail"), taken = vswap_stat("slots_taken");
+	long no_slot = vswap_stat("phys_alloc_fail"), taken = vswap_stat("phys_alloc");
 	long huge = vm_events("thp_fault_alloc");
 
 	fill_region(p, nr, PATTERN_QUARTER, 1);
@@ -180,8 +180,8 @@ static void out_without_table(struct __test_metadata *_metadata, char *p, size_t
 	/* Without a device, zswap tries each page */
 	fail += disk ? 1 : nr;
 	EXPECT_EQ(vswap_stat("table_fail"), fail);
-	EXPECT_EQ(vswap_stat("slots_fail"), no_slot + !disk);
-	EXPECT_EQ(vswap_stat("slots_taken"), taken);
+	EXPECT_EQ(vswap_stat("phys_alloc_fail"), no_slot + !disk);
+	EXPECT_EQ(vswap_stat("phys_alloc"), taken);
 	EXPECT_EQ(vswap_stat("backing_tables"), tables);
 	EXPECT_EQ(vswap_stat("slots_cached"), cached + (long)nr);
 	EXPECT_EQ(vswap_stat(where), out);
@@ -189,8 +189,8 @@ static void out_without_table(struct __test_metadata *_metadata, char *p, size_t
 
 	EXPECT_EQ(swap_out(p, nr), nr);
 	EXPECT_EQ(vswap_stat("table_fail"), fail);
-	EXPECT_EQ(vswap_stat("slots_fail"), no_slot + !disk);
-	EXPECT_EQ(vswap_stat("slots_taken"), taken + !!disk);
+	EXPECT_EQ(vswap_stat("phys_alloc_fail"), no_slot + !disk);
+	EXPECT_EQ(vswap_stat("phys_alloc"), taken + !!disk);
 	EXPECT_EQ(vswap_stat("backing_tables"), tables + 1);
 	EXPECT_EQ(vswap_stat(where), out + (long)nr);
 	EXPECT_EQ(check_region(p, nr, PATTERN_QUARTER, 1), nr);
@@ -399,13 +399,13 @@ VSWAP_TEST(vswap_fault, swapoff)
 	if (why)
 		SKIP(return, "%s", why);
 	for (int nth = 1; nth; nth = next_nth(nth, injected, 48, 300)) {
-		long used, unused = vswap_stat("unused"), taken = vswap_stat("slots_taken");
+		long used, unused = vswap_stat("evacuated"), taken = vswap_stat("phys_alloc");
 		int err;
 
 		ASSERT_EQ(disk_on(&self->disk, 10), 0);
 		fill_region(p, NR, PATTERN_RANDOM, nth);
 		ASSERT_EQ(swap_out_past_zswap(p, NR), NR);
-		EXPECT_EQ(vswap_stat("slots_taken"), taken + NR);
+		EXPECT_EQ(vswap_stat("phys_alloc"), taken + NR);
 		drop_swap_cache(self->cgroup, NR);
 		used = disk_used(&self->disk);
 		ASSERT_EQ(used, NR);
@@ -416,13 +416,13 @@ VSWAP_TEST(vswap_fault, swapoff)
 		if (err) {
 			EXPECT_EQ(err, -ENOMEM);
 			EXPECT_TRUE(injected);
-			EXPECT_EQ(vswap_stat("unused"), unused);
+			EXPECT_EQ(vswap_stat("evacuated"), unused);
 			EXPECT_EQ(disk_used(&self->disk), used);
 			nr_early++;
 			ASSERT_EQ(disk_off(&self->disk), 0);
 		}
-		EXPECT_EQ(vswap_stat("unused"), unused + used);
-		EXPECT_EQ(vswap_stat("slots_device"), 0);
+		EXPECT_EQ(vswap_stat("evacuated"), unused + used);
+		EXPECT_EQ(vswap_stat("slots_phys"), 0);
 		ASSERT_EQ(check_region(p, NR, PATTERN_RANDOM, nth), NR);
 	}
 	TH_LOG("%d allocations failed, %d times too early", nr_failed, nr_early);

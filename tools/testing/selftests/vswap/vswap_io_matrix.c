@@ -732,7 +732,7 @@ static void cell_run(struct __test_metadata *_metadata, struct matrix *m,
 	EXPECT_LE(wait_slots(m->slots), m->slots) {
 		TH_LOG("%s", cell_text(cell));
 	}
-	EXPECT_EQ(vswap_stat("slots_device") + vswap_stat("slots_poison"), 0) {
+	EXPECT_EQ(vswap_stat("slots_phys") + vswap_stat("slots_poison"), 0) {
 		TH_LOG("%s", cell_text(cell));
 	}
 	EXPECT_EQ(cell_disks_remove(m), 0) {

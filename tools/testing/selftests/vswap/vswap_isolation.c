@@ -74,7 +74,7 @@ static void declines(struct bad *bad)
 
 	enter(bad->cgroup);
 	for (; !bad->told->stop; bad->told->rounds++) {
-		long declined = vswap_stat("declined");
+		long declined = vswap_stat("rejected");
 
 		fill_region(p, NR_BAD, PATTERN_RANDOM, bad->told->rounds);
 		for (int i = 0; i < 10; i++) {
@@ -82,7 +82,7 @@ static void declines(struct bad *bad)
 				p[j * page_size]++;
 			madvise(p, NR_BAD * page_size, MADV_PAGEOUT);
 		}
-		bad->told->done += vswap_stat("declined") > declined;
+		bad->told->done += vswap_stat("rejected") > declined;
 	}
 }
 

@@ -74,7 +74,7 @@ static void check_device(struct __test_metadata *_metadata,
 	EXPECT_GE(disk_used(&self->disk), NR);
 	if (virtual) {
 		EXPECT_GE(slots, NR);
-		EXPECT_GE(vswap_stat("slots_device"), NR);
+		EXPECT_GE(vswap_stat("slots_phys"), NR);
 	} else {
 		EXPECT_LE(slots, OWN_PAGES);
 	}

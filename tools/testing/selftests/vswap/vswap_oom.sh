@@ -103,19 +103,19 @@ if [ -w /sys/kernel/debug/kmemleak ] && [ "${VSWAP_ALL:-0}" != 1 ]; then
 	take $((total * 2 / 5))
 	little=32
 fi
-counts=$([ -n "$(stat declined)" ] && [ -n "$(events zswpout)" ] && echo yes)
+counts=$([ -n "$(stat rejected)" ] && [ -n "$(events zswpout)" ] && echo yes)
 pages=$((total * 1024 / $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
 kills=$(events oom_kill)
 out=$(events zswpout)
-declined=$(stat declined)
+rejected=$(stat rejected)
 expect "what can't be compressed is killed" 137 "$(hog -p random $((total * 2)))"
 # Each page is tried once until zswap is given up, and up to twice before the OOM killer
-# comes; one that zswap takes makes up for sixteen that it declines.
-declined=$(($(stat declined) - declined))
+# comes; one that zswap takes makes up for sixteen that it rejects.
+rejected=$(($(stat rejected) - rejected))
 most=$((3 * pages + 16 * ($(events zswpout) - out)))
-echo "# declined $declined of $most pages"
+echo "# rejected $rejected of $most pages"
 expect "nor tried over and over before" yes \
-	"$(if [ "$declined" -le "$most" ]; then echo "$counts"; else echo "more"; fi)"
+	"$(if [ "$rejected" -le "$most" ]; then echo "$counts"; else echo "more"; fi)"
 expect "what overflows the pool is killed" 137 "$(hog -p quarter $((total * 4)))"
 now=$(events oom_kill)
 killed=yes

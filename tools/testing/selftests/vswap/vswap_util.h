@@ -511,7 +511,7 @@ static inline long wait_slots(long limit)
 	/* Whose are they, and where? */
 	printf("# slots: %ld cached, %ld zero, %ld in zswap, %ld on devices; own %ld\n",
 	       vswap_stat("slots_cached"), vswap_stat("slots_zero"),
-	       vswap_stat("slots_zswap"), vswap_stat("slots_device"), own_pages());
+	       vswap_stat("slots_zswap"), vswap_stat("slots_phys"), own_pages());
 	printf("# swap cache: %ld kB\n", read_key("/proc/meminfo", "SwapCached"));
 	return used;
 }
@@ -541,7 +541,7 @@ static inline void read_memory(int pid)
 
 /*
  * After all of the machine was reclaimed: what others have out, files of a root in tmpfs,
- * too, is taken for a test's own, and keeps the device from shrinking. 0 if all is read.
+ * too, is taken for a test's own. 0 if all is read.
  */
 static inline int read_others_back(void)
 {
@@ -671,7 +671,7 @@ static inline void limit_write_back(const char *cgroup, const char *limit, long 
 	const size_t nr = 128;
 
 	cgroup_write(cgroup, limit, "1M");
-	for (int i = 0; i < 100 && vswap_stat("slots_device") < slots; i++) {
+	for (int i = 0; i < 100 && vswap_stat("slots_phys") < slots; i++) {
 		char *p = map_region(nr, false);
 
 		fill_region(p, nr, PATTERN_QUARTER, i);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * KUnit tests of physical slots, included by mm/vswap_slots.c. The device is one of
+ * KUnit tests of physical slots, included by mm/vswap_io.c. The device is one of
  * which only the allocator is there.
  */
 
+#include "../zswap.h"
 #include "vswap_folio_kunit.h"
 
 #define VSWAP_TEST_SLOTS	64
@@ -90,12 +91,12 @@ static int vswap_test_slots_init(struct kunit *test)
 		.limit = VSWAP_TEST_SLOTS,
 		.ranges = true,
 	};
-	kunit_activate_static_stub(test, vswap_alloc_range, vswap_test_alloc);
-	kunit_activate_static_stub(test, vswap_free_range, vswap_test_free_range);
-	kunit_activate_static_stub(test, vswap_has_free_slots, vswap_test_has_free);
-	kunit_activate_static_stub(test, vswap_charge, vswap_test_charge);
-	kunit_activate_static_stub(test, vswap_uncharge, vswap_test_uncharge);
-	kunit_activate_static_stub(test, vswap_slots_in_extent, vswap_test_extent);
+	kunit_activate_static_stub(test, vswap_phys_alloc, vswap_test_alloc);
+	kunit_activate_static_stub(test, vswap_phys_free, vswap_test_free_range);
+	kunit_activate_static_stub(test, vswap_phys_available, vswap_test_has_free);
+	kunit_activate_static_stub(test, vswap_phys_charge, vswap_test_charge);
+	kunit_activate_static_stub(test, vswap_phys_uncharge, vswap_test_uncharge);
+	kunit_activate_static_stub(test, vswap_phys_in_extent, vswap_test_extent);
 	return 0;
 }
 
@@ -117,34 +118,34 @@ static void vswap_test_slot_words(struct kunit *test)
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(slots); i++) {
-		unsigned long word = slot_to_vswap_tb(slots[i]);
-		unsigned long rmap = rmap_to_swp_tb(slots[i]);
+		unsigned long word = phys_to_vswap_tb(slots[i]);
+		unsigned long rmap = backref_to_swp_tb(slots[i]);
 		swp_entry_t next = { .val = slots[i].val + 1 };
 
-		KUNIT_EXPECT_TRUE(test, vswap_tb_is_slot(word));
+		KUNIT_EXPECT_TRUE(test, vswap_tb_is_phys(word));
 		KUNIT_EXPECT_FALSE(test, vswap_tb_is_null(word));
 		KUNIT_EXPECT_FALSE(test, vswap_tb_is_zswap(word));
 		KUNIT_EXPECT_FALSE(test, vswap_tb_is_poison(word));
-		KUNIT_EXPECT_EQ(test, vswap_tb_to_slot(word).val, slots[i].val);
+		KUNIT_EXPECT_EQ(test, vswap_tb_to_phys(word).val, slots[i].val);
 		KUNIT_EXPECT_FALSE(test, vswap_tb_has_failed(word));
-		KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(word | VSWAP_TB_SLOT_FAILED));
-		KUNIT_EXPECT_EQ(test, vswap_tb_to_slot(word | VSWAP_TB_SLOT_MASK).val,
+		KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(word | VSWAP_TB_PHYS_FAILED));
+		KUNIT_EXPECT_EQ(test, vswap_tb_to_phys(word | VSWAP_TB_PHYS_MASK).val,
 				slots[i].val);
-		KUNIT_EXPECT_TRUE(test, vswap_tb_is_next_slot(word, slot_to_vswap_tb(next)));
-		KUNIT_EXPECT_FALSE(test, vswap_tb_is_next_slot(word, word));
+		KUNIT_EXPECT_TRUE(test, vswap_tb_is_next_phys(word, phys_to_vswap_tb(next)));
+		KUNIT_EXPECT_FALSE(test, vswap_tb_is_next_phys(word, word));
 
-		KUNIT_EXPECT_TRUE(test, swp_tb_is_rmap(rmap));
-		KUNIT_EXPECT_TRUE(test, swp_tb_is_rmap(rmap | SWP_TB_RMAP_HINT));
+		KUNIT_EXPECT_TRUE(test, swp_tb_is_backref(rmap));
+		KUNIT_EXPECT_TRUE(test, swp_tb_is_backref(rmap | SWP_TB_BACKREF_HINT));
 		KUNIT_EXPECT_FALSE(test, swp_tb_is_null(rmap));
 		KUNIT_EXPECT_FALSE(test, swp_tb_is_folio(rmap));
 		KUNIT_EXPECT_FALSE(test, swp_tb_is_shadow(rmap));
 		KUNIT_EXPECT_FALSE(test, swp_tb_is_bad(rmap));
-		KUNIT_EXPECT_EQ(test, swp_tb_to_rmap(rmap).val, slots[i].val);
-		KUNIT_EXPECT_EQ(test, swp_tb_to_rmap(rmap | SWP_TB_RMAP_HINT).val,
+		KUNIT_EXPECT_EQ(test, swp_tb_to_backref(rmap).val, slots[i].val);
+		KUNIT_EXPECT_EQ(test, swp_tb_to_backref(rmap | SWP_TB_BACKREF_HINT).val,
 				slots[i].val);
 	}
-	KUNIT_EXPECT_FALSE(test, swp_tb_is_rmap(SWP_TB_BAD));
-	KUNIT_EXPECT_FALSE(test, vswap_tb_is_slot(VSWAP_TB_POISON));
+	KUNIT_EXPECT_FALSE(test, swp_tb_is_backref(SWP_TB_BAD));
+	KUNIT_EXPECT_FALSE(test, vswap_tb_is_phys(VSWAP_TB_POISON));
 	KUNIT_EXPECT_TRUE(test, vswap_tb_is_poison(VSWAP_TB_POISON));
 }
 
@@ -154,17 +155,17 @@ static void vswap_test_slots_join(struct kunit *test)
 	const swp_entry_t last = swp_entry(VSWAP_TEST_TYPE, SWAPFILE_CLUSTER - 2);
 	struct vswap_run run = {}, next = { .slot = last, .nr = 1 };
 
-	KUNIT_EXPECT_TRUE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_TRUE(test, vswap_merge_runs(&run, &next));
 	KUNIT_EXPECT_EQ(test, run.slot.val, last.val);
 	KUNIT_EXPECT_EQ(test, run.nr, 1);
 	/* Not the same ones again */
-	KUNIT_EXPECT_FALSE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_FALSE(test, vswap_merge_runs(&run, &next));
 	next.slot.val = last.val + 1;
-	KUNIT_EXPECT_TRUE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_TRUE(test, vswap_merge_runs(&run, &next));
 	KUNIT_EXPECT_EQ(test, run.nr, 2);
 	/* ... nor across the end of a cluster */
 	next.slot.val = last.val + 2;
-	KUNIT_EXPECT_FALSE(test, vswap_join_runs(&run, &next));
+	KUNIT_EXPECT_FALSE(test, vswap_merge_runs(&run, &next));
 	KUNIT_EXPECT_EQ(test, run.slot.val, last.val);
 	KUNIT_EXPECT_EQ(test, run.nr, 2);
 }
@@ -176,30 +177,30 @@ static void vswap_test_slots_reuse(struct kunit *test)
 	struct folio *folio = vswap_test_folio(test, 0);
 	swp_entry_t first;
 
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, 0);
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
-	first = vswap_peek_slot(folio->swap);
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(folio->swap).val, 0);
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
+	first = vswap_peek_phys(folio->swap);
 	KUNIT_EXPECT_EQ(test, swp_type(first), VSWAP_TEST_TYPE);
 	KUNIT_EXPECT_EQ(test, disk->used, BIT(swp_offset(first)));
 
-	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, first.val);
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(folio->swap).val, first.val);
 	KUNIT_EXPECT_EQ(test, disk->allocs, 1);
 
 	vswap_io_failed(folio, 0, 1, WRITE);
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, first.val);
-	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(folio->swap).val, first.val);
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), 0);
 	KUNIT_EXPECT_EQ(test, disk->allocs, 2);
 	KUNIT_EXPECT_EQ(test, disk->frees, 1);
-	KUNIT_EXPECT_NE(test, vswap_peek_slot(folio->swap).val, first.val);
+	KUNIT_EXPECT_NE(test, vswap_peek_phys(folio->swap).val, first.val);
 
 	/* If there is no other, that one */
-	first = vswap_peek_slot(folio->swap);
+	first = vswap_peek_phys(folio->swap);
 	vswap_io_failed(folio, 0, 1, WRITE);
 	disk->left = 0;
-	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, first.val);
-	KUNIT_EXPECT_EQ(test, vswap_get_backing(folio->swap) & VSWAP_TB_SLOT_FAILED, 0);
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(folio->swap).val, first.val);
+	KUNIT_EXPECT_EQ(test, vswap_get_word(folio->swap) & VSWAP_TB_PHYS_FAILED, 0);
 	KUNIT_EXPECT_EQ(test, disk->charged, 1);
 	vswap_test_slots_free(test, folio);
 	KUNIT_EXPECT_EQ(test, disk->allocs, disk->frees);
@@ -215,7 +216,7 @@ static void vswap_test_slots_failed(struct kunit *test)
 	/* Slots 1 to 16, and the limit is reached */
 	disk->ranges = false;
 	disk->limit = 16;
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
 	KUNIT_EXPECT_EQ(test, disk->used, GENMASK(16, 1));
 	KUNIT_EXPECT_EQ(test, disk->charged, 16);
 
@@ -223,16 +224,15 @@ static void vswap_test_slots_failed(struct kunit *test)
 	vswap_io_failed(folio, 3, 2, WRITE);
 	vswap_io_failed(folio, 9, 1, WRITE);
 	bad = BIT(4) | BIT(5) | BIT(10);
-	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), 0);
 	KUNIT_EXPECT_EQ(test, disk->used, GENMASK(19, 1) & ~bad);
 	KUNIT_EXPECT_EQ(test, disk->charged, 16);
-	KUNIT_EXPECT_EQ(test, vswap_count_slots(vswap_get_backing_words(folio->swap), 16).good,
-			16);
+	KUNIT_EXPECT_TRUE(test, vswap_has_phys(folio));
 
 	/* A range takes the place of all */
 	disk->ranges = true;
 	vswap_io_failed(folio, 0, 1, WRITE);
-	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), 0);
 	KUNIT_EXPECT_EQ(test, hweight_long(disk->used), 16);
 	KUNIT_EXPECT_EQ(test, disk->used & GENMASK(19, 0), 0);
 	KUNIT_EXPECT_EQ(test, disk->charged, 16);
@@ -240,9 +240,8 @@ static void vswap_test_slots_failed(struct kunit *test)
 	/* No others: another try */
 	vswap_io_failed(folio, 5, 3, WRITE);
 	disk->left = 1;
-	KUNIT_EXPECT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_EQ(test, vswap_count_slots(vswap_get_backing_words(folio->swap), 16).good,
-			16);
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_EXPECT_TRUE(test, vswap_has_phys(folio));
 	KUNIT_EXPECT_EQ(test, hweight_long(disk->used), 16);
 	KUNIT_EXPECT_EQ(test, disk->charged, 16);
 	vswap_test_slots_free(test, folio);
@@ -253,33 +252,39 @@ static void vswap_test_slots_mixed(struct kunit *test)
 {
 	struct vswap_test_disk *disk = &vswap_test_disk;
 	struct folio *folio = vswap_test_folio(test, 4);
+	unsigned int ci_off = swp_cluster_offset(folio->swap);
 	struct swap_cluster_info *ci;
 
 	disk->ranges = false;
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
 	ci = swap_cluster_get_and_lock(folio);
-	vswap_release_slots(vswap_info, swp_offset(folio->swap) + 4, 6);
+	vswap_free_slots(ci, ci_off + 4, 6);
 	swap_cluster_unlock(ci);
 	KUNIT_EXPECT_EQ(test, disk->charged, 10);
 	vswap_io_failed(folio, 0, 2, WRITE);
 
-	/* Above the limit: what is there stays, see vswap_keep() */
+	/* Above the limit: what is there stays, see vswap_keep_rejected() */
 	disk->limit = 15;
-	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, hweight_long(disk->used), 10);
 	KUNIT_EXPECT_EQ(test, disk->charged, 10);
 
 	disk->limit = 16;
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
 	ci = swap_cluster_get_and_lock(folio);
-	vswap_release_slots(vswap_info, swp_offset(folio->swap) + 4, 6);
+	vswap_free_slots(ci, ci_off + 4, 6);
 	swap_cluster_unlock(ci);
 	vswap_io_failed(folio, 0, 2, WRITE);
 	disk->left = 5;
-	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, disk->used, 0);
 	KUNIT_EXPECT_EQ(test, disk->charged, 0);
 	vswap_test_slots_free(test, folio);
+}
+
+static bool vswap_test_may_not_write(struct folio *folio)
+{
+	return false;
 }
 
 /* No slot: nothing is behind the folio, and the next attempt works. */
@@ -288,15 +293,17 @@ static void vswap_test_slots_none(struct kunit *test)
 	struct folio *folio = vswap_test_folio(test, 0);
 
 	vswap_test_disk.left = 0;
-	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_FALSE(test, vswap_may_write(folio, true));
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(folio->swap).val, 0);
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), -ENOSPC);
+	KUNIT_EXPECT_FALSE(test, vswap_prepare_write(folio));
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(folio->swap).val, 0);
 	/* A table for it would be one for nothing */
 	KUNIT_EXPECT_NULL(test, __swap_entry_to_cluster(folio->swap)->backing);
 	vswap_test_disk.left = 1;
-	KUNIT_EXPECT_FALSE(test, vswap_may_write(folio, false));
+	kunit_activate_static_stub(test, vswap_may_write, vswap_test_may_not_write);
+	KUNIT_EXPECT_FALSE(test, vswap_prepare_write(folio));
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
-	KUNIT_EXPECT_TRUE(test, vswap_may_write(folio, true));
+	kunit_deactivate_static_stub(test, vswap_may_write);
+	KUNIT_EXPECT_TRUE(test, vswap_prepare_write(folio));
 	vswap_test_slots_free(test, folio);
 }
 
@@ -308,13 +315,13 @@ static void vswap_test_slots_range(struct kunit *test)
 	unsigned int nr;
 	swp_entry_t slot;
 
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
 	KUNIT_EXPECT_EQ(test, disk->allocs, 1);
 	KUNIT_EXPECT_EQ(test, hweight_long(disk->used), 16);
-	slot = vswap_slot_range(folio, 0, &nr);
+	slot = vswap_phys_range(folio, 0, &nr);
 	KUNIT_EXPECT_EQ(test, nr, 16);
 	KUNIT_EXPECT_EQ(test, swp_offset(slot) % 16, 0);
-	KUNIT_EXPECT_EQ(test, vswap_slot_range(folio, 5, &nr).val, slot.val + 5);
+	KUNIT_EXPECT_EQ(test, vswap_phys_range(folio, 5, &nr).val, slot.val + 5);
 	KUNIT_EXPECT_EQ(test, nr, 11);
 	vswap_test_slots_free(test, folio);
 	KUNIT_EXPECT_EQ(test, disk->frees, 1);
@@ -329,10 +336,10 @@ static void vswap_test_slots_split(struct kunit *test)
 
 	disk->ranges = false;
 	disk->step = 2;
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
 	KUNIT_EXPECT_EQ(test, disk->allocs, 16);
 	for (int i = 0; i < 16; i++) {
-		vswap_slot_range(folio, i, &nr);
+		vswap_phys_range(folio, i, &nr);
 		KUNIT_EXPECT_EQ(test, nr, 1);
 	}
 	vswap_test_slots_free(test, folio);
@@ -347,13 +354,13 @@ static void vswap_test_slots_extents(struct kunit *test)
 
 	vswap_test_disk.ranges = false;
 	vswap_test_disk.extent = 6;
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
 	/* Slots 1 to 16 */
-	KUNIT_EXPECT_EQ(test, swp_offset(vswap_slot_range(folio, 0, &nr)), 1);
+	KUNIT_EXPECT_EQ(test, swp_offset(vswap_phys_range(folio, 0, &nr)), 1);
 	KUNIT_EXPECT_EQ(test, nr, 5);
-	KUNIT_EXPECT_EQ(test, swp_offset(vswap_slot_range(folio, 5, &nr)), 6);
+	KUNIT_EXPECT_EQ(test, swp_offset(vswap_phys_range(folio, 5, &nr)), 6);
 	KUNIT_EXPECT_EQ(test, nr, 6);
-	KUNIT_EXPECT_EQ(test, swp_offset(vswap_slot_range(folio, 11, &nr)), 12);
+	KUNIT_EXPECT_EQ(test, swp_offset(vswap_phys_range(folio, 11, &nr)), 12);
 	KUNIT_EXPECT_EQ(test, nr, 5);
 	vswap_test_slots_free(test, folio);
 }
@@ -364,13 +371,13 @@ static void vswap_test_slots_too_few(struct kunit *test)
 	struct folio *folio = vswap_test_folio(test, 4);
 
 	vswap_test_disk.left = 15;
-	KUNIT_EXPECT_FALSE(test, vswap_back_folio(folio));
+	KUNIT_EXPECT_EQ(test, vswap_back_folio(folio), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.left, 15);
 	for (int i = 0; i < 16; i++) {
 		swp_entry_t swp = { .val = folio->swap.val + i };
 
-		KUNIT_EXPECT_EQ(test, vswap_get_backing(swp), VSWAP_TB_NULL);
+		KUNIT_EXPECT_EQ(test, vswap_get_word(swp), VSWAP_TB_NULL);
 	}
 	vswap_test_slots_free(test, folio);
 }
@@ -383,30 +390,30 @@ static void vswap_test_slots_and_zswap(struct kunit *test)
 	struct folio *folio = vswap_test_folio(test, 0);
 	swp_entry_t swp = folio->swap, slot;
 
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_NULL(test, vswap_load_zswap(swp));
-	KUNIT_EXPECT_NULL(test, vswap_erase_zswap(swp));
-	KUNIT_ASSERT_EQ(test, vswap_store_zswap(swp, entry, &old), 0);
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_EXPECT_NULL(test, zswap_slot_load(swp));
+	KUNIT_EXPECT_NULL(test, zswap_slot_erase(swp));
+	KUNIT_ASSERT_EQ(test, zswap_slot_store(swp, entry, &old), 0);
 	KUNIT_EXPECT_NULL(test, old);
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(swp).val, 0);
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(swp).val, 0);
 	KUNIT_EXPECT_TRUE(test, vswap_is_synchronous(swp));
 
 	/* Reserved and given back: zswap still has it */
-	KUNIT_ASSERT_EQ(test, vswap_reserve_slot(swp, &slot), 0);
+	KUNIT_ASSERT_EQ(test, zswap_slot_reserve_phys(swp, &slot), 0);
 	KUNIT_EXPECT_NE(test, vswap_test_disk.used, 0);
-	vswap_cancel_slot(swp, slot);
+	zswap_slot_cancel_phys(swp, slot);
 	KUNIT_EXPECT_EQ(test, vswap_test_disk.used, 0);
-	KUNIT_EXPECT_PTR_EQ(test, vswap_load_zswap(swp), entry);
+	KUNIT_EXPECT_PTR_EQ(test, zswap_slot_load(swp), entry);
 
 	/* ... and used */
-	KUNIT_ASSERT_EQ(test, vswap_reserve_slot(swp, &slot), 0);
-	vswap_use_slot(swp, slot);
-	KUNIT_EXPECT_EQ(test, vswap_peek_slot(swp).val, slot.val);
-	KUNIT_EXPECT_NULL(test, vswap_load_zswap(swp));
+	KUNIT_ASSERT_EQ(test, zswap_slot_reserve_phys(swp, &slot), 0);
+	zswap_slot_replace(swp, slot);
+	KUNIT_EXPECT_EQ(test, vswap_peek_phys(swp).val, slot.val);
+	KUNIT_EXPECT_NULL(test, zswap_slot_load(swp));
 
 	vswap_test_disk.left = 0;
-	KUNIT_EXPECT_EQ(test, vswap_reserve_slot(swp, &slot), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, zswap_slot_reserve_phys(swp, &slot), -ENOSPC);
 	vswap_test_slots_free(test, folio);
 }
 
@@ -418,35 +425,35 @@ static void vswap_test_slots_io_failed(struct kunit *test)
 	struct swap_cluster_info *ci = __swap_entry_to_cluster(folio->swap);
 	unsigned int ci_off = swp_cluster_offset(folio->swap);
 	unsigned long before[8];
-	atomic_long_t *words;
+	struct vswap_run run;
 
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
-	words = vswap_get_backing_words(folio->swap);
-	KUNIT_ASSERT_EQ(test, vswap_store_zswap(folio->swap, entry, &old), 0);
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_ASSERT_EQ(test, zswap_slot_store(folio->swap, entry, &old), 0);
 	swap_cluster_get_and_lock(folio);
-	KUNIT_EXPECT_EQ(test, vswap_free_slots(ci, ci_off + 1, 2), 2);
+	KUNIT_EXPECT_EQ(test, vswap_detach_phys(ci, ci_off + 1, 2, &run), 2);
+	vswap_free_run(&run);
+	vswap_poison(ci, ci_off + 2);
 	swap_cluster_unlock(ci);
-	atomic_long_set(&words[2], VSWAP_TB_POISON);
 	for (int i = 0; i < 8; i++)
-		before[i] = atomic_long_read(&words[i]);
+		before[i] = __vswap_tb_get(ci, ci_off + i);
 
 	vswap_io_failed(folio, 4, 2, READ);
 	for (int i = 0; i < 8; i++)
-		KUNIT_EXPECT_EQ(test, atomic_long_read(&words[i]), before[i] |
-				(i / 2 == 2 ? VSWAP_TB_SLOT_FAILED : 0));
+		KUNIT_EXPECT_EQ(test, __vswap_tb_get(ci, ci_off + i), before[i] |
+				(i / 2 == 2 ? VSWAP_TB_PHYS_FAILED : 0));
 
 	kunit_warning_suppress(test)
 		vswap_io_failed(folio, 0, 8, WRITE);
 	for (int i = 0; i < 8; i++)
-		KUNIT_EXPECT_EQ(test, atomic_long_read(&words[i]), before[i] |
-				(i > 2 ? VSWAP_TB_SLOT_FAILED : 0));
+		KUNIT_EXPECT_EQ(test, __vswap_tb_get(ci, ci_off + i), before[i] |
+				(i > 2 ? VSWAP_TB_PHYS_FAILED : 0));
 
 	/* A zswap entry is marked by itself, and still is the same */
-	vswap_load_failed(folio->swap);
-	KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(atomic_long_read(words)));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&words[1]), VSWAP_TB_NULL);
-	KUNIT_EXPECT_PTR_EQ(test, vswap_load_zswap(folio->swap), entry);
-	KUNIT_EXPECT_PTR_EQ(test, vswap_erase_zswap(folio->swap), entry);
+	zswap_slot_mark_failed(folio->swap);
+	KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(__vswap_tb_get(ci, ci_off)));
+	KUNIT_EXPECT_EQ(test, __vswap_tb_get(ci, ci_off + 1), VSWAP_TB_NULL);
+	KUNIT_EXPECT_PTR_EQ(test, zswap_slot_load(folio->swap), entry);
+	KUNIT_EXPECT_PTR_EQ(test, zswap_slot_erase(folio->swap), entry);
 	vswap_test_slots_free(test, folio);
 }
 
@@ -456,17 +463,17 @@ static void vswap_test_slots_read_again(struct kunit *test)
 	struct folio *folio = vswap_test_folio(test, 0);
 
 	folio_clear_uptodate(folio);
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_FALSE(test, vswap_reads_alone(folio));
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_EXPECT_FALSE(test, vswap_tb_has_failed(vswap_get_word(folio->swap)));
 	KUNIT_EXPECT_FALSE(test, vswap_drop_unread(folio));
 	vswap_io_failed(folio, 0, 1, READ);
-	KUNIT_EXPECT_TRUE(test, vswap_reads_alone(folio));
+	KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(vswap_get_word(folio->swap)));
 	/* ... and no readahead comes before it */
 	KUNIT_EXPECT_TRUE(test, vswap_is_synchronous(folio->swap));
 
 	/* Alone, too: there is nothing better than to fail, once */
 	vswap_io_failed(folio, 0, 1, READ);
-	KUNIT_EXPECT_TRUE(test, vswap_reads_alone(folio));
+	KUNIT_EXPECT_TRUE(test, vswap_tb_has_failed(vswap_get_word(folio->swap)));
 	KUNIT_EXPECT_FALSE(test, vswap_drop_unread(folio));
 	KUNIT_EXPECT_TRUE(test, folio_test_swapcache(folio));
 
@@ -489,17 +496,17 @@ static void vswap_test_slots_apart(struct kunit *test)
 	struct swap_cluster_info *ci = __swap_entry_to_cluster(folio->swap);
 	unsigned int ci_off = swp_cluster_offset(folio->swap);
 
-	kunit_activate_static_stub(test, vswap_slot_is_synchronous,
+	kunit_activate_static_stub(test, vswap_phys_is_synchronous,
 				   vswap_test_synchronous);
-	KUNIT_ASSERT_TRUE(test, vswap_back_folio(folio));
-	KUNIT_EXPECT_EQ(test, swp_offset(vswap_peek_slot(folio->swap)), 4);
+	KUNIT_ASSERT_EQ(test, vswap_back_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, swp_offset(vswap_peek_phys(folio->swap)), 4);
 
 	swap_cluster_get_and_lock(folio);
-	KUNIT_EXPECT_TRUE(test, vswap_reads_apart(ci, ci_off, 4));
-	KUNIT_EXPECT_FALSE(test, vswap_reads_apart(ci, ci_off + 2, 2));
+	KUNIT_EXPECT_FALSE(test, vswap_can_read_range(ci, ci_off, 4));
+	KUNIT_EXPECT_TRUE(test, vswap_can_read_range(ci, ci_off + 2, 2));
 	vswap_io_failed(folio, 3, 1, READ);
-	KUNIT_EXPECT_TRUE(test, vswap_reads_apart(ci, ci_off + 2, 2));
-	KUNIT_EXPECT_FALSE(test, vswap_reads_apart(ci, ci_off + 2, 1));
+	KUNIT_EXPECT_FALSE(test, vswap_can_read_range(ci, ci_off + 2, 2));
+	KUNIT_EXPECT_TRUE(test, vswap_can_read_range(ci, ci_off + 2, 1));
 	swap_cluster_unlock(ci);
 	vswap_test_slots_free(test, folio);
 }
