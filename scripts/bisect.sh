@@ -77,7 +77,8 @@ for p in $(series_patches); do
 			[ "$have" = "$known" ] || configure on CONFIG_VSWAP=y CONFIG_CRAM=y \
 				CONFIG_DEV_DAX_CRAM=y CONFIG_KUNIT=y CONFIG_KUNIT_ALL_TESTS=y
 			known=$have
-			want=("${objects[@]}" vmlinux)
+			# What is there in place of virtual slots is off
+			mapfile -t want < <(printf '%s\n' "${objects[@]}" vmlinux | grep -v -e zswap_tree -e '^$')
 		else
 			# Not as an earlier run has left it
 			[ -n "$off" ] || configure off "# CONFIG_VSWAP is not set"

@@ -30,7 +30,7 @@ built()
 
 	for o in "$@"; do
 		case $o in
-		mm/cram*.o) grep -q '^CONFIG_CRAM=y' "$config" || continue ;;
+		mm/cram*.o | mm/zswap_cram.o) grep -q '^CONFIG_CRAM=y' "$config" || continue ;;
 		drivers/dax/cram.o) grep -q '^CONFIG_DEV_DAX_CRAM=y' "$config" || continue ;;
 		mm/memory-tiers.o) grep -q '^CONFIG_NUMA=y' "$config" || continue ;;
 		mm/huge_memory.o) grep -q '^CONFIG_TRANSPARENT_HUGEPAGE=y' "$config" || continue ;;
@@ -39,6 +39,10 @@ built()
 			mm/swap_cgroup.o)
 			grep -q '^CONFIG_SWAP=y' "$config" || continue ;;
 		mm/zswap.o) grep -q '^CONFIG_ZSWAP=y' "$config" || continue ;;
+		# In place of virtual slots
+		mm/zswap_tree.o)
+			grep -q '^CONFIG_ZSWAP=y' "$config" || continue
+			! grep -q '^CONFIG_VSWAP=y' "$config" || continue ;;
 		mm/memcontrol.o) grep -q '^CONFIG_MEMCG=y' "$config" || continue ;;
 		mm/memcontrol-v1.o) grep -q '^CONFIG_MEMCG_V1=y' "$config" || continue ;;
 		kernel/power/*) grep -q '^CONFIG_HIBERNATION=y' "$config" || continue ;;

@@ -11,6 +11,8 @@ objects_of()
 	for f in "$@"; do
 		case $f in
 		tools/* | Documentation/*) ;;
+		# No kernel here has a GPU
+		drivers/gpu/*) ;;
 		# The tests of a file are included there; what they share has no file
 		mm/tests/*_kunit.h)
 			f=mm/${f##*/}
